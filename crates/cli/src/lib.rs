@@ -1,0 +1,1 @@
+//! The person's door: run, backfill, status, trace, query, validate, up.

@@ -1,0 +1,2 @@
+//! The person's door: run, backfill, status, trace, query, validate, up.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The clickhouse-loader service: curated Parquet to the warehouse, exactly once in effect.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Exchange files to typed columns: containers, eras, rules, corporate-action texts.

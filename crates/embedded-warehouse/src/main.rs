@@ -1,0 +1,2 @@
+//! The ClickHouse engine in one process behind ClickHouse's HTTP interface.
+fn main() {}

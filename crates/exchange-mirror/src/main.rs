@@ -1,0 +1,2 @@
+//! The exchanges' URLs on loopback: recorded files or a generated market, with faults on request.
+fn main() {}

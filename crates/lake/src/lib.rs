@@ -1,0 +1,1 @@
+//! Bytes by key: put-if-absent, verified get, atomic publish.

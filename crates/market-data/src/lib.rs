@@ -1,0 +1,1 @@
+//! The vocabulary of the market: datasets, dates, calendar, prices, artifacts, table schemas.

@@ -1,0 +1,1 @@
+//! The orchestrator service: plans, drives and journals runs.

@@ -1,0 +1,2 @@
+//! The orchestrator service: plans, drives and journals runs.
+fn main() {}

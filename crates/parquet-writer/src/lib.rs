@@ -1,0 +1,1 @@
+//! The parquet-writer service: staged tables to curated Parquet.

@@ -1,0 +1,2 @@
+//! The parquet-writer service: staged tables to curated Parquet.
+fn main() {}

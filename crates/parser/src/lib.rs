@@ -1,0 +1,1 @@
+//! The parser service: raw bytes to staged, typed, validated tables.

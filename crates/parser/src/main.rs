@@ -1,0 +1,2 @@
+//! The parser service: raw bytes to staged, typed, validated tables.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Retry, budget and circuit breaker as pure policy with an injected clock.

@@ -1,0 +1,1 @@
+//! The scraper service: fetches what the exchange published and keeps the bytes.

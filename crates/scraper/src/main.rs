@@ -1,0 +1,2 @@
+//! The scraper service: fetches what the exchange published and keeps the bytes.
+fn main() {}

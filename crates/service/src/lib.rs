@@ -1,0 +1,1 @@
+//! How a process lives: configuration, listeners, server, admin, shutdown.

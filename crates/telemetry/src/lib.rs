@@ -1,0 +1,1 @@
+//! Logs, traces and metrics, and the gRPC layers that carry them.

@@ -1,0 +1,1 @@
+//! A small OTLP receiver that keeps spans in the warehouse of one machine.
