@@ -1,0 +1,81 @@
+//! What can go wrong with the lake.
+
+use champion_market_data::Sha256;
+use thiserror::Error;
+
+/// A failed operation on the lake.
+#[derive(Debug, Error)]
+pub enum LakeError {
+    /// The place of the lake cannot be used.
+    #[error("cannot open the lake at {place}: {reason}")]
+    Open {
+        /// The configured place.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is nothing under the key.
+    #[error("{key} is not in the lake")]
+    NotFound {
+        /// The key.
+        key: String,
+    },
+    /// The bytes are not those the reference names: a flipped bit or a foreign file.
+    #[error(
+        "{key} does not match its reference: expected {expected_bytes} bytes with sha256 {expected}, found {found_bytes} bytes with sha256 {found}"
+    )]
+    Corrupt {
+        /// The key.
+        key: String,
+        /// Hash of the reference.
+        expected: Sha256,
+        /// Length of the reference.
+        expected_bytes: u64,
+        /// Hash of the bytes.
+        found: Sha256,
+        /// Length of the bytes.
+        found_bytes: u64,
+    },
+    /// A create-once key holds other bytes.
+    #[error("{key} exists with other bytes and is never rewritten")]
+    Conflict {
+        /// The key.
+        key: String,
+    },
+    /// The store failed: no space, no permission, an input or output error.
+    #[error("cannot {action} {key}: {source}")]
+    Store {
+        /// `read`, `write`, `list` or `delete`.
+        action: &'static str,
+        /// The key.
+        key: String,
+        /// The store's error.
+        source: object_store::Error,
+    },
+}
+
+/// What an error means to the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LakeErrorKind {
+    /// The configuration or the key is wrong; trying again does not help.
+    Invalid,
+    /// The bytes are not there.
+    NotFound,
+    /// The bytes are there and wrong.
+    Corrupt,
+    /// The store failed; trying again may help.
+    Unavailable,
+}
+
+impl LakeError {
+    /// Returns what the error means to the caller.
+    #[must_use]
+    pub const fn kind(&self) -> LakeErrorKind {
+        match self {
+            Self::Open { .. } => LakeErrorKind::Invalid,
+            Self::NotFound { .. } => LakeErrorKind::NotFound,
+            Self::Corrupt { .. } | Self::Conflict { .. } => LakeErrorKind::Corrupt,
+            Self::Store { .. } => LakeErrorKind::Unavailable,
+        }
+    }
+}

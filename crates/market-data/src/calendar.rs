@@ -1,0 +1,215 @@
+//! The trading calendar of an exchange, with the bounds of what it knows (domain §8).
+//!
+//! Outside its coverage every day is [`DayKind::Unknown`], weekends included: about 38 weekend sessions since 1996 show
+//! that "no files on weekends" is false, so nothing is concluded there.
+
+use crate::TradeDate;
+use crate::closed_set::closed_set;
+
+closed_set! {
+    /// What a day is to an exchange.
+    DayKind, "kind of day" {
+        /// An ordinary session.
+        Trading => "trading",
+        /// A Saturday or Sunday without a session.
+        Weekend => "weekend",
+        /// A weekday without a session.
+        Holiday => "holiday",
+        /// Listed as a holiday, yet with a short evening session and a file.
+        Muhurat => "muhurat",
+        /// A session on a weekend: budget days, disaster-recovery drills.
+        Special => "special",
+        /// Outside the known range.
+        Unknown => "unknown",
+    }
+}
+
+impl DayKind {
+    /// Tells whether the exchange holds a session and publishes files; `None` when nobody knows.
+    #[must_use]
+    pub const fn has_session(self) -> Option<bool> {
+        match self {
+            Self::Trading | Self::Muhurat | Self::Special => Some(true),
+            Self::Weekend | Self::Holiday => Some(false),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// Days an exchange trades, within a known range.
+#[derive(Debug, Clone)]
+pub struct Calendar {
+    first: TradeDate,
+    last: TradeDate,
+    holidays: &'static [(i32, u32, u32)],
+    muhurat: &'static [(i32, u32, u32)],
+    special: &'static [(i32, u32, u32)],
+}
+
+impl Calendar {
+    /// Returns the shipped calendar of NSE's cash market, 2023 to 2026. BSE keeps the same days.
+    #[must_use]
+    pub fn nse() -> Self {
+        Self {
+            first: TradeDate::from_ymd(2023, 1, 1).expect("a fixed date"),
+            last: TradeDate::from_ymd(2026, 12, 31).expect("a fixed date"),
+            holidays: NSE_HOLIDAYS,
+            muhurat: NSE_MUHURAT,
+            special: NSE_SPECIAL,
+        }
+    }
+
+    /// Returns the first and the last day the calendar speaks of.
+    #[must_use]
+    pub const fn coverage(&self) -> (TradeDate, TradeDate) {
+        (self.first, self.last)
+    }
+
+    /// Returns what a day is. Known special sessions are named even outside the coverage.
+    #[must_use]
+    pub fn kind(&self, date: TradeDate) -> DayKind {
+        if listed(self.muhurat, date) {
+            return DayKind::Muhurat;
+        }
+        if listed(self.special, date) {
+            return DayKind::Special;
+        }
+        if date < self.first || date > self.last {
+            return DayKind::Unknown;
+        }
+        if date.is_weekend() {
+            return DayKind::Weekend;
+        }
+        if listed(self.holidays, date) { DayKind::Holiday } else { DayKind::Trading }
+    }
+}
+
+fn listed(days: &[(i32, u32, u32)], date: TradeDate) -> bool {
+    days.iter().any(|(year, month, day)| TradeDate::from_ymd(*year, *month, *day) == Some(date))
+}
+
+/// Weekday holidays of the cash market.
+const NSE_HOLIDAYS: &[(i32, u32, u32)] = &[
+    (2023, 1, 26),
+    (2023, 3, 7),
+    (2023, 3, 30),
+    (2023, 4, 4),
+    (2023, 4, 7),
+    (2023, 4, 14),
+    (2023, 5, 1),
+    (2023, 6, 29),
+    (2023, 8, 15),
+    (2023, 9, 19),
+    (2023, 10, 2),
+    (2023, 10, 24),
+    (2023, 11, 14),
+    (2023, 11, 27),
+    (2023, 12, 25),
+    (2024, 1, 22),
+    (2024, 1, 26),
+    (2024, 3, 8),
+    (2024, 3, 25),
+    (2024, 3, 29),
+    (2024, 4, 11),
+    (2024, 4, 17),
+    (2024, 5, 1),
+    (2024, 5, 20),
+    (2024, 6, 17),
+    (2024, 7, 17),
+    (2024, 8, 15),
+    (2024, 10, 2),
+    (2024, 11, 15),
+    (2024, 11, 20),
+    (2024, 12, 25),
+    (2025, 2, 26),
+    (2025, 3, 14),
+    (2025, 3, 31),
+    (2025, 4, 10),
+    (2025, 4, 14),
+    (2025, 4, 18),
+    (2025, 5, 1),
+    (2025, 8, 15),
+    (2025, 8, 27),
+    (2025, 10, 2),
+    (2025, 10, 22),
+    (2025, 11, 5),
+    (2025, 12, 25),
+    (2026, 1, 15),
+    (2026, 1, 26),
+    (2026, 3, 3),
+    (2026, 3, 26),
+    (2026, 3, 31),
+    (2026, 4, 3),
+    (2026, 4, 14),
+    (2026, 5, 1),
+    (2026, 5, 28),
+    (2026, 6, 26),
+    (2026, 9, 14),
+    (2026, 10, 2),
+    (2026, 10, 20),
+    (2026, 11, 10),
+    (2026, 11, 24),
+    (2026, 12, 25),
+];
+
+/// Muhurat sessions; some fall on a weekend, all are in the holiday list of their year.
+const NSE_MUHURAT: &[(i32, u32, u32)] = &[
+    (2016, 10, 30),
+    (2017, 10, 19),
+    (2018, 11, 7),
+    (2019, 10, 27),
+    (2020, 11, 14),
+    (2021, 11, 4),
+    (2022, 10, 24),
+    (2023, 11, 12),
+    (2024, 11, 1),
+    (2025, 10, 21),
+    (2026, 11, 8),
+];
+
+/// Weekend sessions: budgets, the full Saturday of 2024-01-20 and the disaster-recovery Saturdays of 2024.
+const NSE_SPECIAL: &[(i32, u32, u32)] =
+    &[(2015, 2, 28), (2020, 2, 1), (2024, 1, 20), (2024, 3, 2), (2024, 5, 18), (2025, 2, 1), (2026, 2, 1)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(date: &str) -> DayKind {
+        Calendar::nse().kind(date.parse().expect("a date"))
+    }
+
+    #[test]
+    fn every_kind_of_day_is_told_apart() {
+        assert_eq!(kind("2025-02-24"), DayKind::Trading);
+        assert_eq!(kind("2025-02-26"), DayKind::Holiday);
+        assert_eq!(kind("2025-02-23"), DayKind::Weekend);
+        assert_eq!(kind("2025-02-01"), DayKind::Special);
+        assert_eq!(kind("2025-10-21"), DayKind::Muhurat);
+        assert_eq!(kind("2026-11-08"), DayKind::Muhurat);
+    }
+
+    #[test]
+    fn beyond_its_coverage_the_calendar_concludes_nothing() {
+        for date in ["2022-12-30", "2022-12-31", "2027-01-01", "2010-01-26"] {
+            assert_eq!(kind(date), DayKind::Unknown, "{date}");
+            assert_eq!(kind(date).has_session(), None);
+        }
+    }
+
+    #[test]
+    fn january_to_may_2025_holds_102_sessions_with_the_budget_saturday() {
+        let first: TradeDate = "2025-01-01".parse().expect("a date");
+        let last = "2025-05-30".parse().expect("a date");
+        let calendar = Calendar::nse();
+        assert_eq!(first.through(last).filter(|date| calendar.kind(*date).has_session() == Some(true)).count(), 102);
+    }
+
+    #[test]
+    fn every_listed_holiday_is_a_real_weekday() {
+        for (year, month, day) in NSE_HOLIDAYS {
+            let date = TradeDate::from_ymd(*year, *month, *day).expect("a real date");
+            assert!(!date.is_weekend(), "{date}");
+        }
+    }
+}

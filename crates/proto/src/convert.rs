@@ -1,0 +1,238 @@
+//! Conversions wire <-> domain of the shared messages.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use champion_market_data::{ArtifactRef, CuratedArtifact, RawArtifact, RowCounts, Sha256, StagedArtifact, TradeDate};
+
+use crate::WireError;
+use crate::artifact::v1 as wire;
+
+/// Longest key that is taken; real ones are below 200 bytes.
+const MAX_KEY_BYTES: usize = 512;
+
+/// Takes a message field that has to be there.
+///
+/// # Errors
+/// [`WireError::Missing`] with the field's name.
+pub fn required<T>(field: &'static str, value: Option<T>) -> Result<T, WireError> {
+    value.ok_or(WireError::Missing(field))
+}
+
+/// Parses a closed set, a hash or another checked text.
+///
+/// # Errors
+/// [`WireError::Missing`] for an empty text, [`WireError::Invalid`] for one that does not parse.
+pub fn parse_name<T: FromStr>(field: &'static str, text: &str) -> Result<T, WireError>
+where
+    T::Err: Display,
+{
+    if text.is_empty() {
+        return Err(WireError::Missing(field));
+    }
+    text.parse().map_err(|error: T::Err| WireError::Invalid { field, reason: error.to_string() })
+}
+
+/// Parses a trade date.
+///
+/// # Errors
+/// [`WireError::Missing`] for an empty text, [`WireError::Invalid`] for one that is no date.
+pub fn parse_date(field: &'static str, text: &str) -> Result<TradeDate, WireError> {
+    parse_name(field, text)
+}
+
+fn parse_key(key: String) -> Result<String, WireError> {
+    if key.is_empty() {
+        return Err(WireError::Missing("key"));
+    }
+    let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._=-".contains(&byte));
+    let inside = !key.starts_with('/') && key.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+    if key.len() > MAX_KEY_BYTES || !plain || !inside {
+        let shown: String = key.chars().take(80).collect();
+        return Err(WireError::Invalid { field: "key", reason: format!("{shown:?} is no key of the lake") });
+    }
+    Ok(key)
+}
+
+impl TryFrom<wire::ArtifactRef> for ArtifactRef {
+    type Error = WireError;
+
+    fn try_from(message: wire::ArtifactRef) -> Result<Self, WireError> {
+        Ok(Self {
+            key: parse_key(message.key)?,
+            sha256: parse_name::<Sha256>("sha256", &message.sha256)?,
+            bytes: message.bytes,
+            rows: message.rows,
+        })
+    }
+}
+
+impl From<ArtifactRef> for wire::ArtifactRef {
+    fn from(artifact: ArtifactRef) -> Self {
+        Self { key: artifact.key, sha256: artifact.sha256.to_string(), bytes: artifact.bytes, rows: artifact.rows }
+    }
+}
+
+impl TryFrom<wire::RawArtifact> for RawArtifact {
+    type Error = WireError;
+
+    fn try_from(message: wire::RawArtifact) -> Result<Self, WireError> {
+        Ok(Self {
+            artifact: required("artifact", message.artifact)?.try_into()?,
+            dataset: parse_name("dataset", &message.dataset)?,
+            exchange: parse_name("exchange", &message.exchange)?,
+            trade_date: parse_date("trade_date", &message.trade_date)?,
+        })
+    }
+}
+
+impl From<RawArtifact> for wire::RawArtifact {
+    fn from(raw: RawArtifact) -> Self {
+        Self {
+            artifact: Some(raw.artifact.into()),
+            dataset: raw.dataset.to_string(),
+            exchange: raw.exchange.to_string(),
+            trade_date: raw.trade_date.to_string(),
+        }
+    }
+}
+
+impl TryFrom<wire::RowCounts> for RowCounts {
+    type Error = WireError;
+
+    fn try_from(message: wire::RowCounts) -> Result<Self, WireError> {
+        let counts = Self {
+            rows_in: message.rows_in,
+            published: message.published,
+            quarantined: message.quarantined,
+            filtered: message.filtered,
+        };
+        if counts.conserved() {
+            Ok(counts)
+        } else {
+            let reason = format!("the books lose rows: {counts:?}");
+            Err(WireError::Invalid { field: "counts", reason })
+        }
+    }
+}
+
+impl From<RowCounts> for wire::RowCounts {
+    fn from(counts: RowCounts) -> Self {
+        Self {
+            rows_in: counts.rows_in,
+            published: counts.published,
+            quarantined: counts.quarantined,
+            filtered: counts.filtered,
+        }
+    }
+}
+
+impl TryFrom<wire::StagedArtifact> for StagedArtifact {
+    type Error = WireError;
+
+    fn try_from(message: wire::StagedArtifact) -> Result<Self, WireError> {
+        Ok(Self {
+            artifact: required("artifact", message.artifact)?.try_into()?,
+            table: parse_name("table", &message.table)?,
+            exchange: parse_name("exchange", &message.exchange)?,
+            trade_date: parse_date("trade_date", &message.trade_date)?,
+            source_sha256: parse_name("source_sha256", &message.source_sha256)?,
+            counts: required("counts", message.counts)?.try_into()?,
+        })
+    }
+}
+
+impl From<StagedArtifact> for wire::StagedArtifact {
+    fn from(staged: StagedArtifact) -> Self {
+        Self {
+            artifact: Some(staged.artifact.into()),
+            table: staged.table.to_string(),
+            exchange: staged.exchange.to_string(),
+            trade_date: staged.trade_date.to_string(),
+            source_sha256: staged.source_sha256.to_string(),
+            counts: Some(staged.counts.into()),
+        }
+    }
+}
+
+impl TryFrom<wire::CuratedArtifact> for CuratedArtifact {
+    type Error = WireError;
+
+    fn try_from(message: wire::CuratedArtifact) -> Result<Self, WireError> {
+        if message.version == 0 {
+            return Err(WireError::Missing("version"));
+        }
+        Ok(Self {
+            artifact: required("artifact", message.artifact)?.try_into()?,
+            table: parse_name("table", &message.table)?,
+            exchange: parse_name("exchange", &message.exchange)?,
+            trade_date: parse_date("trade_date", &message.trade_date)?,
+            source_sha256: parse_name("source_sha256", &message.source_sha256)?,
+            version: message.version,
+        })
+    }
+}
+
+impl From<CuratedArtifact> for wire::CuratedArtifact {
+    fn from(curated: CuratedArtifact) -> Self {
+        Self {
+            artifact: Some(curated.artifact.into()),
+            table: curated.table.to_string(),
+            exchange: curated.exchange.to_string(),
+            trade_date: curated.trade_date.to_string(),
+            source_sha256: curated.source_sha256.to_string(),
+            version: curated.version,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use champion_market_data::{Exchange, Table};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_leaves_the_lake_is_refused() {
+        for key in ["", "/etc/passwd", "raw/../../x", "raw//x", "raw/./x", "raw/\0", "raw/a b", "C:\\x"] {
+            let message =
+                wire::ArtifactRef { key: key.to_owned(), sha256: Sha256::of(b"").to_string(), bytes: 0, rows: 0 };
+            assert!(ArtifactRef::try_from(message).is_err(), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn books_that_lose_a_row_are_refused_on_receipt() {
+        let message = wire::RowCounts { rows_in: 3, published: 1, quarantined: 1, filtered: 0 };
+        assert!(RowCounts::try_from(message).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_staged_artifact_survives_the_wire(rows in 0_u64..1_000_000, quarantined in 0_u64..100, day in 1_u32..=28) {
+            let staged = StagedArtifact {
+                artifact: ArtifactRef { key: "staged/x.arrow".to_owned(), sha256: Sha256::of(b"x"), bytes: 1, rows },
+                table: Table::EquityDelivery,
+                exchange: Exchange::Nse,
+                trade_date: TradeDate::from_ymd(2025, 2, day).expect("a date"),
+                source_sha256: Sha256::of(b"y"),
+                counts: RowCounts { rows_in: rows + quarantined, published: rows, quarantined, filtered: 0 },
+            };
+            let wire = wire::StagedArtifact::from(staged.clone());
+            prop_assert_eq!(StagedArtifact::try_from(wire), Ok(staged));
+        }
+
+        #[test]
+        fn no_text_on_the_wire_panics(key in ".*", sha256 in ".*", table in ".*", date in ".*") {
+            let _ = StagedArtifact::try_from(wire::StagedArtifact {
+                artifact: Some(wire::ArtifactRef { key, sha256, bytes: 0, rows: 0 }),
+                table,
+                exchange: "nse".to_owned(),
+                trade_date: date,
+                source_sha256: String::new(),
+                counts: None,
+            });
+        }
+    }
+}
