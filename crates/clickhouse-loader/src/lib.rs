@@ -1,1 +1,34 @@
-//! The clickhouse-loader service: curated Parquet to the warehouse, exactly once in effect.
+//! The clickhouse-loader service: curated Parquet comes into the warehouse, exactly once in effect.
+//!
+//! It is the last stage. `Load` takes references to curated files in the lake and makes one insert of each table and month
+//! ([`Loader`]); what the ledger names already is not sent. The tables replace rows by version, so that a re-sent row is
+//! the same row; a corrected file is a new version, with tombstones for the keys that vanished. The ledger row is written
+//! last, after a session was verified in its table by distinct keys and a content checksum ([`Fingerprint`]).
+//! `Migrate` brings the schema up to date ([`Migrator`]), on one server or a cluster ([`Topology`]).
+
+mod config;
+mod curated;
+mod error;
+mod fingerprint;
+mod grpc;
+mod insert_body;
+mod ledger;
+mod loader;
+mod metrics;
+mod migration;
+mod row_key;
+mod run;
+mod topology;
+mod verification;
+mod warehouse;
+
+pub use config::{BodyCompression, ClusterConfig, Config, LakeConfig, LoadConfig, SPEC, WarehouseConfig};
+pub use curated::CuratedError;
+pub use error::LoadError;
+pub use fingerprint::Fingerprint;
+pub use loader::{Bounds, Loader, Receipt, Run};
+pub use metrics::Metrics;
+pub use migration::{MigrationError, Migrator, SchemaState};
+pub use run::{IDENTITY, RunError, run};
+pub use topology::{Identifier, InvalidIdentifier, Topology};
+pub use warehouse::{Warehouse, WarehouseError};

@@ -1,1 +1,32 @@
-//! The orchestrator service: plans, drives and journals runs.
+//! The orchestrator: plans runs, drives the stages in one direction and keeps the journal.
+//!
+//! It stands above the flow `exchange → raw → staged → curated → warehouse`: it calls the scraper, the parser, the
+//! parquet-writer and the clickhouse-loader, hands references from one to the next and never touches bytes. A run goes
+//! on when its client goes away, and is taken up again at the step it had reached when the process was cut off.
+//!
+//! * `plan`: the days of a range by month, with what the calendar says. Pure.
+//! * `drive`: days through fetch and parse side by side, months through write and load one behind the other.
+//! * `stages`: the four clients, their deadlines and the patience with them.
+//! * `journal`: runs, steps and days in SQLite; one owner a file.
+//! * `feed`: the events of a run for any number of clients.
+
+mod clock;
+mod config;
+mod drive;
+mod error;
+mod feed;
+mod grpc;
+mod journal;
+mod metrics;
+mod plan;
+mod runs;
+mod serve;
+mod stages;
+mod vocabulary;
+mod wire;
+
+pub use clock::Clock;
+pub use config::{BackfillConfig, Config, JournalConfig, SPEC, StageConfig, StagesConfig};
+pub use error::Error;
+pub use journal::JournalError;
+pub use serve::{run, run_with_clock};

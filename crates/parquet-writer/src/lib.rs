@@ -1,1 +1,26 @@
-//! The parquet-writer service: staged tables to curated Parquet.
+//! The parquet-writer service: staged tables become curated Parquet, atomically.
+//!
+//! It stands between the parser and the clickhouse-loader. `Write` takes references to Arrow IPC in the lake, checks that
+//! each is the table it claims to be, encodes it ([`Encoding`]: the same rows give the same bytes) and publishes it as
+//! the one file of its table, exchange and trade date. The manifest is written last ([`Manifest`]); a corrected file
+//! becomes the next version and the earlier one stays readable under `history/` ([`Publisher`]).
+
+mod config;
+mod error;
+mod grpc;
+mod manifest;
+mod metrics;
+mod parquet_file;
+mod publisher;
+mod run;
+mod session_locks;
+mod staged;
+
+pub use config::{Config, LakeConfig, ParquetConfig, SPEC, WriteConfig};
+pub use error::WriteError;
+pub use manifest::Manifest;
+pub use metrics::Metrics;
+pub use parquet_file::{Encoding, WRITER_VERSION};
+pub use publisher::{Publisher, Run, Written};
+pub use run::{IDENTITY, RunError, run};
+pub use staged::StagedError;

@@ -1,2 +1,13 @@
-//! The parquet-writer service: staged tables to curated Parquet.
-fn main() {}
+//! The parquet-writer process.
+
+use std::process::ExitCode;
+
+use champion_parquet_writer::{IDENTITY, SPEC, run};
+use champion_service::Listeners;
+
+fn main() -> ExitCode {
+    champion_service::main(SPEC, IDENTITY, |config: champion_parquet_writer::Config, registry, shutdown| async move {
+        let listeners = Listeners::bind(&config.server).await?;
+        Ok(run(config, listeners, registry, shutdown).await?)
+    })
+}

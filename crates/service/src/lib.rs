@@ -1,1 +1,31 @@
-//! How a process lives: configuration, listeners, server, admin, shutdown.
+//! How a process lives: configuration, listeners, server, admin endpoint, shutdown.
+//!
+//! The order is always the same: parse the whole configuration with no socket open, bind every port, work, and stop in a
+//! sequence with a deadline. [`main()`] is that order; [`Server`] is the part in the middle for gRPC services and
+//! [`serve_http`] for plain HTTP ones.
+
+mod address_file;
+mod admin;
+pub mod channel;
+pub mod config;
+mod error_kind;
+mod http_server;
+mod listeners;
+mod methods;
+mod process;
+mod server;
+mod server_config;
+mod shutdown;
+
+pub use address_file::write_address_file;
+pub use admin::{Admin, Readiness};
+pub use error_kind::ErrorKind;
+pub use http_server::serve_http;
+pub use listeners::{ListenError, Listeners, bind_admin, bind_tcp};
+pub use methods::methods;
+pub use process::main;
+pub use server::{ServeError, Server};
+pub use server_config::{AdminConfig, ServerConfig, optional_path};
+pub use shutdown::Shutdown;
+
+pub use champion_telemetry::ServiceIdentity;

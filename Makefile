@@ -1,0 +1,56 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TOOLS := $(or $(CHAMPION_TOOLS),$(HOME)/.cache/champion/tools)
+export PATH := $(TOOLS)/bin:$(PATH)
+export CHAMPION_PYTHON := $(TOOLS)/python/bin/python
+
+.PHONY: help setup tools build demo up test unit e2e lint fmt-check clippy doc deny proto-lint bench clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Fetch the pinned warehouse engine, once
+	@deploy/setup/fetch-engine.sh
+
+tools: ## Install the programs that tests, lints and benchmarks need, once
+	@deploy/setup/test-tools.sh >/dev/null
+
+build: ## Build every service and the CLI
+	@cargo build --workspace --bins
+
+demo: setup build ## Start the whole stack, run one day end to end, show it, stop
+	@deploy/demo.sh
+
+up: setup build ## Start the whole stack and leave it running until Ctrl-C
+	@target/debug/champion up
+
+test: setup tools lint build ## Everything: lints, unit tests, end-to-end tests with real processes
+	@cargo nextest run --workspace
+
+lint: fmt-check clippy doc deny proto-lint ## Formatting, clippy, docs, dependencies, contract
+
+fmt-check:
+	@cargo fmt --all --check
+
+clippy:
+	@cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+doc:
+	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+deny: tools
+	@cargo deny --log-level error check bans licenses sources
+
+proto-lint: tools
+	@cd proto && buf lint
+
+bench: setup tools ## Measure decoding, a warm run, a backfill, and DuckDB and Polars beside it
+	@cargo build --release --workspace --bins --quiet
+	@cargo run --release --quiet -p champion-e2e --bin champion-bench
+
+clean: ## Remove build output and the local data folder
+	@cargo clean
+	@rm -rf .champion

@@ -1,0 +1,156 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use champion_market_data::{Dataset, TradeDate};
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit;
+
+/// Indian exchange end-of-day data: fetched, kept, validated, published, visible.
+#[derive(Debug, Parser)]
+#[command(name = "champion", version, about, after_help = exit::HELP, propagate_version = true)]
+pub struct Arguments {
+    /// Where the stack is.
+    #[command(flatten)]
+    pub place: Place,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where the stack is, and how to answer.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// Data folder of `champion up`; its endpoints.json says where the services listen
+    #[arg(long, global = true, env = "CHAMPION_DATA", default_value = ".champion", value_name = "DIR")]
+    pub data: PathBuf,
+    /// URL of the orchestrator
+    #[arg(long, global = true, env = "CHAMPION_ORCHESTRATOR_URL", value_name = "URL")]
+    pub orchestrator: Option<String>,
+    /// URL of the warehouse (ClickHouse's HTTP interface)
+    #[arg(long, global = true, env = "CHAMPION_WAREHOUSE_URL", value_name = "URL")]
+    pub warehouse: Option<String>,
+    /// Answer in JSON, for machines
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring one day in: fetch, parse, write, load
+    Run {
+        /// bhavcopy, full_bhavcopy or corporate_actions
+        dataset: Dataset,
+        /// Trade date in IST, YYYY-MM-DD
+        #[arg(long)]
+        date: TradeDate,
+    },
+    /// Bring a range of days in, month by month
+    Backfill {
+        /// bhavcopy, full_bhavcopy or corporate_actions
+        dataset: Dataset,
+        /// First trade date
+        #[arg(long)]
+        from: TradeDate,
+        /// Last trade date, included
+        #[arg(long)]
+        to: TradeDate,
+        /// End with exit code 3 when a session is missing at the exchange
+        #[arg(long)]
+        strict: bool,
+    },
+    /// What is in for each dataset, and the books of its files
+    Status,
+    /// The newest runs of the journal
+    Runs {
+        /// Only this dataset
+        #[arg(long)]
+        dataset: Option<Dataset>,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// One run as one trace over all services, drawn as a waterfall
+    Trace {
+        /// Run id, the beginning of one, or a trace id
+        run: String,
+        /// Every span, however many
+        #[arg(long)]
+        all: bool,
+    },
+    /// Ask the warehouse
+    Query {
+        /// A statement; read the `…_current` views
+        sql: String,
+        /// A format of ClickHouse in place of the table, such as CSVWithNames or JSONEachRow
+        #[arg(long)]
+        format: Option<String>,
+    },
+    /// Decode and check a file; no services needed
+    Validate {
+        /// The file as received: zip or CSV, JSON for corporate actions
+        file: PathBuf,
+        /// bhavcopy, full_bhavcopy or corporate_actions
+        #[arg(long)]
+        dataset: Dataset,
+        /// The trade date the file has to be of; by default the one in its name, else the one inside
+        #[arg(long)]
+        date: Option<TradeDate>,
+    },
+    /// Start the whole stack on this machine, until Ctrl-C
+    Up(UpArguments),
+    /// Bring the warehouse's schema to the newest version
+    Migrate {
+        /// URL of the loader; by default the one of the stack
+        #[arg(long, env = "CHAMPION_LOADER_URL", value_name = "URL")]
+        loader: Option<String>,
+    },
+}
+
+/// Options of `champion up`.
+#[derive(Debug, Args)]
+pub struct UpArguments {
+    /// Serve recorded exchange files, laid out by host and path
+    #[arg(long, value_name = "DIR", conflicts_with = "generate")]
+    pub archive: Option<PathBuf>,
+    /// Serve a generated market of this seed
+    #[arg(long, value_name = "SEED", default_value_t = 42)]
+    pub generate: u64,
+    /// The documented ports, or any free ones
+    #[arg(long, value_enum, default_value_t = PortChoice::Default)]
+    pub ports: PortChoice,
+    /// Write the services' logs to DATA/logs only
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// Which ports `champion up` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PortChoice {
+    /// The documented ones.
+    Default,
+    /// Any free ones.
+    Auto,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_dataset_or_date_is_named() {
+        let error = Arguments::try_parse_from(["champion", "run", "bhavcop", "--date", "2024-07-08"]);
+        assert!(error.is_err_and(|error| error.to_string().contains("known: bhavcopy, full_bhavcopy")));
+        let error = Arguments::try_parse_from(["champion", "run", "bhavcopy", "--date", "08-07-2024"]);
+        assert!(error.is_err_and(|error| error.to_string().contains("expected YYYY-MM-DD")));
+    }
+}

@@ -1,0 +1,137 @@
+//! From the command line to the commands.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use champion_proto::loader::v1::MigrateRequest;
+use serde_json::json;
+
+use crate::args::{Arguments, Command, Place, PortChoice, UpArguments};
+use crate::endpoints::Endpoints;
+use crate::exit::Exit;
+use crate::render::table;
+use crate::up::{self, Market, Ports};
+use crate::{query, run, status, trace, validate};
+
+/// Runs a command and returns how it ended.
+///
+/// # Errors
+/// Whatever kept the command from doing its work; [`crate::failure`] says it to a person.
+pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
+    let Arguments { place, command } = arguments;
+    match command {
+        Command::Run { dataset, date } => run::day(&place, dataset, date).await,
+        Command::Backfill { dataset, from, to, strict } => {
+            if from > to {
+                eprintln!("champion: --from {from} is after --to {to}");
+                return Ok(Exit::Usage);
+            }
+            run::backfill(&place, dataset, (from, to), strict).await
+        }
+        Command::Status => status::status(&place).await.map(|()| Exit::Done),
+        Command::Runs { dataset, limit } => status::runs(&place, dataset, limit).await.map(|()| Exit::Done),
+        Command::Trace { run, all } => show_trace(&place, &run, all).await,
+        Command::Query { sql, format } => {
+            query::run(&place.warehouse()?, &sql, format.as_deref(), place.json).await.map(|()| Exit::Done)
+        }
+        Command::Validate { file, dataset, date } => {
+            let verdict = validate::examine(&file, dataset, date)?;
+            if place.json {
+                print(&serde_json::to_string(&verdict)?);
+            } else {
+                validate::print(&file, &verdict);
+            }
+            Ok(verdict.exit())
+        }
+        Command::Up(options) => start(&place, options).await,
+        Command::Migrate { loader } => migrate(&place, loader).await,
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print(text: &str) {
+    println!("{text}");
+}
+
+/// Length of a trace id in hex digits.
+const TRACE_ID_DIGITS: usize = 32;
+/// Lines of a waterfall that a person takes in; `--all` shows the rest.
+const WATERFALL_LINES: usize = 60;
+/// Columns of a waterfall where there is no terminal to ask.
+const WATERFALL_WIDTH: usize = 120;
+/// How long spans may be on their way: exporters send every half second, the collector writes as often.
+const WAIT_FOR_SPANS: Duration = Duration::from_secs(6);
+
+async fn show_trace(place: &Place, run: &str, all: bool) -> anyhow::Result<Exit> {
+    let is_trace_id = run.len() == TRACE_ID_DIGITS && run.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let trace_id = if is_trace_id {
+        run.to_ascii_lowercase()
+    } else {
+        status::run(place, run).await?.run.map(|run| run.trace_id).unwrap_or_default()
+    };
+    let warehouse = place.warehouse()?;
+    if place.json {
+        let spans = trace::read(&warehouse, &trace_id, WAIT_FOR_SPANS).await?;
+        print(&json!({"trace_id": trace_id, "spans": spans}).to_string());
+        return Ok(if spans.is_empty() { Exit::Failed } else { Exit::Done });
+    }
+    let terminal = std::io::stdout().is_terminal();
+    let width = if terminal { indicatif::TermLike::width(&console::Term::stdout()).into() } else { WATERFALL_WIDTH };
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+    let max_lines = if all { 0 } else { WATERFALL_LINES };
+    let options = trace::Options { max_lines, style: trace::Style { width, colour }, wait: WAIT_FOR_SPANS };
+    print(trace::show(&warehouse, &trace_id, &options).await?.trim_end());
+    Ok(Exit::Done)
+}
+
+async fn migrate(place: &Place, loader: Option<String>) -> anyhow::Result<Exit> {
+    let answer = place.loader(loader)?.migrate(MigrateRequest {}).await?.into_inner();
+    if place.json {
+        print(&json!({"version": answer.version, "applied": answer.applied}).to_string());
+    } else if answer.applied.is_empty() {
+        print(&format!("nothing to do: the warehouse is at version {}", answer.version));
+    } else {
+        print(&format!("applied {}; the warehouse is at version {}", answer.applied.join(", "), answer.version));
+    }
+    Ok(Exit::Done)
+}
+
+async fn start(place: &Place, options: UpArguments) -> anyhow::Result<Exit> {
+    let market = match options.archive {
+        Some(folder) => {
+            anyhow::ensure!(folder.is_dir(), "--archive {}: no such folder", folder.display());
+            Market::Archive(folder.canonicalize()?)
+        }
+        None => Market::Generate(options.generate),
+    };
+    let ports = match options.ports {
+        PortChoice::Default => Ports::Default,
+        PortChoice::Auto => Ports::Auto,
+    };
+    let options = up::Options {
+        data: place.data.clone(),
+        market,
+        ports,
+        quiet: options.quiet,
+        warehouse_url: place.warehouse.clone(),
+        otlp_endpoint: std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty()),
+    };
+    let (json, data) = (place.json, place.data.clone());
+    up::run(options, |endpoints| report(endpoints, json, &data)).await?;
+    Ok(Exit::Done)
+}
+
+fn report(endpoints: &Endpoints, json: bool, data: &std::path::Path) {
+    if json {
+        print(&json!({"ready": true, "data": data, "endpoints": endpoints}).to_string());
+        return;
+    }
+    let cell = |address: &Option<String>| address.clone().unwrap_or_else(|| "–".to_owned());
+    let rows = endpoints
+        .0
+        .iter()
+        .map(|(name, endpoint)| vec![name.clone(), cell(&endpoint.grpc), cell(&endpoint.http), cell(&endpoint.admin)])
+        .collect();
+    print(&table(&["service", "gRPC", "HTTP", "admin (/metrics)"], &[], rows).to_string());
+    print(&format!("ready; data in {}; Ctrl-C stops the stack", data.display()));
+}

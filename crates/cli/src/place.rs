@@ -1,0 +1,72 @@
+//! Finding the services: flag or variable first, then the endpoints file of the data folder, then the documented ports.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use champion_proto::MAX_MESSAGE_BYTES;
+use champion_proto::loader::v1::loader_service_client::LoaderServiceClient;
+use champion_proto::orchestrator::v1::orchestrator_service_client::OrchestratorServiceClient;
+use champion_service::channel::{ChannelOptions, ServiceChannel, connect_lazy};
+
+use crate::args::Place;
+use crate::endpoints::Endpoints;
+use crate::up::WAREHOUSE_DATABASE;
+
+const DEFAULT_ORCHESTRATOR: &str = "http://127.0.0.1:50055";
+const DEFAULT_LOADER: &str = "http://127.0.0.1:50054";
+const DEFAULT_WAREHOUSE: &str = "http://127.0.0.1:8123";
+
+/// A stream of run events begins at once and may then last for hours; the deadline is for its beginning.
+const CHANNEL: ChannelOptions =
+    ChannelOptions { timeout: Duration::from_secs(30), connect_timeout: Duration::from_secs(3) };
+
+impl Place {
+    fn endpoints(&self) -> anyhow::Result<Endpoints> {
+        let found = Endpoints::load(&self.data);
+        Ok(found.with_context(|| format!("cannot read {}", Endpoints::path(&self.data).display()))?.unwrap_or_default())
+    }
+
+    /// Returns a client of the orchestrator.
+    ///
+    /// # Errors
+    /// Fails when its URL makes no sense.
+    pub(crate) fn orchestrator(&self) -> anyhow::Result<OrchestratorServiceClient<ServiceChannel>> {
+        let known = || Ok::<_, anyhow::Error>(self.endpoints()?.grpc_url("orchestrator"));
+        let url = match &self.orchestrator {
+            Some(url) => url.clone(),
+            None => known()?.unwrap_or_else(|| DEFAULT_ORCHESTRATOR.to_owned()),
+        };
+        let channel = connect_lazy(&url, &CHANNEL)?;
+        Ok(OrchestratorServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES))
+    }
+
+    /// Returns a client of the loader.
+    ///
+    /// # Errors
+    /// Fails when its URL makes no sense.
+    pub(crate) fn loader(&self, url: Option<String>) -> anyhow::Result<LoaderServiceClient<ServiceChannel>> {
+        let url = match url {
+            Some(url) => url,
+            None => self.endpoints()?.grpc_url("clickhouse-loader").unwrap_or_else(|| DEFAULT_LOADER.to_owned()),
+        };
+        Ok(LoaderServiceClient::new(connect_lazy(&url, &CHANNEL)?))
+    }
+
+    /// Returns a client of the warehouse.
+    ///
+    /// # Errors
+    /// Fails when the endpoints file cannot be read.
+    pub(crate) fn warehouse(&self) -> anyhow::Result<clickhouse::Client> {
+        let url = match &self.warehouse {
+            Some(url) => url.clone(),
+            None => self.endpoints()?.http_url("embedded-warehouse").unwrap_or_else(|| DEFAULT_WAREHOUSE.to_owned()),
+        };
+        Ok(clickhouse::Client::default().with_url(url).with_database(WAREHOUSE_DATABASE))
+    }
+
+    /// Returns where the command's own spans go: the OTLP/HTTP port of the stack's collector.
+    #[must_use]
+    pub fn collector(&self) -> Option<String> {
+        self.endpoints().ok()?.http_url("trace-collector")
+    }
+}

@@ -1,0 +1,92 @@
+//! `champion status` and `champion runs`.
+
+use champion_market_data::Dataset;
+use champion_proto::artifact::v1::RowCounts;
+use champion_proto::orchestrator::v1::{
+    DatasetStatus, GetRunRequest, GetRunResponse, GetStatusRequest, ListRunsRequest, RunSummary,
+};
+use serde_json::json;
+
+use crate::args::Place;
+use crate::render::{count, harmless, table};
+use crate::wire_json;
+
+/// Shows what is in for each dataset.
+///
+/// # Errors
+/// Fails when the orchestrator cannot be reached.
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+pub(crate) async fn status(place: &Place) -> anyhow::Result<()> {
+    let status = place.orchestrator()?.get_status(GetStatusRequest {}).await?.into_inner();
+    if place.json {
+        println!("{}", wire_json::status(&status));
+        return Ok(());
+    }
+    println!("today in IST: {} ({})", status.today, status.today_kind);
+    let headers = [
+        "dataset",
+        "newest session",
+        "present",
+        "missing",
+        "failed",
+        "rows in",
+        "published",
+        "quarantined",
+        "filtered",
+        "running",
+    ];
+    let rows = status.datasets.iter().map(status_row).collect();
+    println!("{}", table(&headers, &headers[2..], rows));
+    for dataset in status.datasets.iter().filter(|dataset| !dataset.last_problem.is_empty()) {
+        println!("{}: {}", dataset.dataset, harmless(&dataset.last_problem));
+    }
+    Ok(())
+}
+
+fn status_row(status: &DatasetStatus) -> Vec<String> {
+    let RowCounts { rows_in, published, quarantined, filtered } = status.counts.unwrap_or_default();
+    let newest = if status.last_trade_date.is_empty() { "–" } else { &status.last_trade_date };
+    let mut row = vec![status.dataset.clone(), newest.to_owned()];
+    let sessions = [status.sessions_present, status.sessions_missing, status.sessions_failed].map(u64::from);
+    row.extend(sessions.into_iter().chain([rows_in, published, quarantined, filtered]).map(count));
+    row.push(count(u64::from(status.runs_in_progress)));
+    row
+}
+
+/// Shows the newest runs.
+///
+/// # Errors
+/// Fails when the orchestrator cannot be reached.
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+pub(crate) async fn runs(place: &Place, dataset: Option<Dataset>, limit: u32) -> anyhow::Result<()> {
+    let request = ListRunsRequest { dataset: dataset.map(|name| name.to_string()).unwrap_or_default(), limit };
+    let runs = place.orchestrator()?.list_runs(request).await?.into_inner().runs;
+    if place.json {
+        println!("{}", json!({"runs": runs.iter().map(wire_json::run).collect::<Vec<_>>()}));
+        return Ok(());
+    }
+    let headers =
+        ["run", "dataset", "from", "to", "status", "present", "closed", "missing", "failed", "started", "error"];
+    let rows = runs.iter().map(run_row).collect();
+    println!("{}", table(&headers, &["present", "closed", "missing", "failed"], rows));
+    Ok(())
+}
+
+fn run_row(run: &RunSummary) -> Vec<String> {
+    let totals = run.totals.unwrap_or_default();
+    let mut row =
+        vec![run.run_id.clone(), run.dataset.clone(), run.from_date.clone(), run.to_date.clone(), run.status.clone()];
+    row.extend([totals.present, totals.closed, totals.missing, totals.failed].map(|number| count(u64::from(number))));
+    row.push(run.started_at.clone());
+    row.push(harmless(&run.error).chars().take(80).collect());
+    row
+}
+
+/// Returns one run with its days and steps.
+///
+/// # Errors
+/// Fails when the orchestrator cannot be reached or does not know the run.
+pub(crate) async fn run(place: &Place, run_id: &str) -> anyhow::Result<GetRunResponse> {
+    let request = GetRunRequest { run_id: run_id.to_owned() };
+    Ok(place.orchestrator()?.get_run(request).await?.into_inner())
+}

@@ -1,0 +1,96 @@
+//! `champion up`: the whole stack as processes of this machine.
+//!
+//! The programs are siblings of this one. They start in an order in which each finds what it needs (what has an address
+//! first, who asks it afterwards), each is waited for until its `/readyz` says yes, and they stop in the reverse order. A
+//! service that ends by itself brings the stack down: half a stack hides its fault.
+
+mod child;
+mod plan;
+mod ready;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use champion_service::Shutdown;
+
+use crate::endpoints::{Endpoint, Endpoints};
+use child::Child;
+pub use plan::{Market, Ports};
+
+/// The database of the tables, as the loader and the trace collector are configured by default.
+pub const WAREHOUSE_DATABASE: &str = "champion";
+
+/// How the stack is to be started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Folder of the lake, the warehouse, the journal, the logs and the endpoints file.
+    pub data: PathBuf,
+    /// What the exchange mirror serves.
+    pub market: Market,
+    /// The documented ports or any free ones.
+    pub ports: Ports,
+    /// Writes the services' logs to `<data>/logs` only and not to the screen.
+    pub quiet: bool,
+    /// A ClickHouse to use instead of the embedded one.
+    pub warehouse_url: Option<String>,
+    /// An OTLP endpoint to send spans to instead of the stack's own collector.
+    pub otlp_endpoint: Option<String>,
+}
+
+/// Longest time one service may take to become ready.
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// Longest time one service may take to stop before it is killed; services keep shorter deadlines themselves.
+const STOP_DEADLINE: Duration = Duration::from_secs(35);
+
+/// Starts the stack, reports its addresses, and returns when it was asked to stop.
+///
+/// # Errors
+/// Fails when a service cannot be started, does not become ready or ends by itself.
+pub async fn run(options: Options, report: impl FnOnce(&Endpoints)) -> anyhow::Result<()> {
+    let shutdown = Shutdown::on_signals();
+    std::fs::create_dir_all(options.data.join("logs"))
+        .with_context(|| format!("cannot use the data folder {}", options.data.display()))?;
+    let options = Options { data: options.data.canonicalize().context("the data folder has no path")?, ..options };
+    Endpoints::remove(&options.data);
+    let mut children = Vec::new();
+    let result = live(&options, &shutdown, &mut children, report).await;
+    Endpoints::remove(&options.data);
+    for child in children.iter_mut().rev() {
+        child.stop(STOP_DEADLINE).await;
+    }
+    result
+}
+
+async fn live(
+    options: &Options,
+    shutdown: &Shutdown,
+    children: &mut Vec<Child>,
+    report: impl FnOnce(&Endpoints),
+) -> anyhow::Result<()> {
+    let collector = plan::collector_address(options).context("no free port for the trace collector")?;
+    let mut endpoints = Endpoints::default();
+    for service in plan::order(options) {
+        let variables = plan::variables(service, options, &endpoints, &collector)?;
+        let mut child = Child::spawn(service, &variables, options)?;
+        let started = tokio::select! {
+            started = ready::wait(&mut child, &options.data, READY_DEADLINE) => started,
+            () = shutdown.cancelled() => { children.push(child); return Ok(()) }
+        };
+        let pid = child.pid();
+        children.push(child);
+        endpoints.0.insert(service.to_owned(), Endpoint { pid, ..started? });
+    }
+    endpoints.save(&options.data).context("cannot write the endpoints file")?;
+    report(&endpoints);
+    watch(children, shutdown).await
+}
+
+/// Waits for the wish to stop or for the first service that ends by itself.
+async fn watch(children: &mut [Child], shutdown: &Shutdown) -> anyhow::Result<()> {
+    let ended = futures::future::select_all(children.iter_mut().map(|child| Box::pin(child.ended())));
+    tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        ((name, status), _, _) = ended => bail!("{name} ended by itself with {status}; stopping the stack"),
+    }
+}

@@ -1,0 +1,141 @@
+//! What can go wrong with a load, and what it means to the caller.
+
+use champion_lake::{LakeError, LakeErrorKind};
+use champion_market_data::{Exchange, Table, TradeDate};
+use champion_service::ErrorKind;
+use thiserror::Error;
+
+use crate::curated::CuratedError;
+use crate::migration::MigrationError;
+use crate::warehouse::WarehouseError;
+
+/// A failed load. No ledger row says otherwise, so the same call may be made again.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The lake failed, or does not hold what a reference names.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// A statement failed.
+    #[error(transparent)]
+    Warehouse(#[from] WarehouseError),
+    /// The schema could not be brought up to date.
+    #[error(transparent)]
+    Migration(#[from] MigrationError),
+    /// A curated file is not the session it claims to be.
+    #[error("curated {key}: {source}")]
+    Curated {
+        /// Key of the file.
+        key: String,
+        /// What is wrong.
+        source: CuratedError,
+    },
+    /// The table does not hold what was sent.
+    #[error(
+        "{table} of {exchange} {trade_date} is not what its file holds: expected {expected_rows} rows, found {found_rows} rows with {found_keys} keys; differing columns: {columns}"
+    )]
+    Mismatch {
+        /// The table.
+        table: Table,
+        /// The exchange.
+        exchange: Exchange,
+        /// The session.
+        trade_date: TradeDate,
+        /// Rows of the file.
+        expected_rows: u64,
+        /// Rows of the table.
+        found_rows: u64,
+        /// Distinct natural keys of the table.
+        found_keys: u64,
+        /// Columns whose sums differ.
+        columns: String,
+    },
+    /// The warehouse holds a newer version, and this one was never loaded.
+    #[error(
+        "the warehouse holds version {newest} of {table} of {exchange} {trade_date}; version {version} is older and was never loaded: is the lake the one the warehouse was loaded from?"
+    )]
+    Stale {
+        /// The table.
+        table: Table,
+        /// The exchange.
+        exchange: Exchange,
+        /// The session.
+        trade_date: TradeDate,
+        /// Version of the artifact.
+        version: u32,
+        /// Newest version in the ledger.
+        newest: u32,
+    },
+    /// One call names two contents for one session.
+    #[error("the call names two different artifacts for {table} of {exchange} {trade_date}")]
+    Ambiguous {
+        /// The table.
+        table: Table,
+        /// The exchange.
+        exchange: Exchange,
+        /// The session.
+        trade_date: TradeDate,
+    },
+    /// The rows cannot be encoded.
+    #[error("cannot encode the insert into {table}: {source}")]
+    Encode {
+        /// The table.
+        table: Table,
+        /// The library's error.
+        source: arrow::error::ArrowError,
+    },
+    /// The thread that worked on it ended.
+    #[error("the work on {work} was cut off: {source}")]
+    CutOff {
+        /// What was worked on.
+        work: String,
+        /// Why.
+        source: tokio::task::JoinError,
+    },
+}
+
+impl LoadError {
+    /// Returns what the error means to the caller.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Lake(error) => match error.kind() {
+                LakeErrorKind::Invalid => ErrorKind::Invalid,
+                LakeErrorKind::NotFound => ErrorKind::NotFound,
+                LakeErrorKind::Corrupt => ErrorKind::Corrupt,
+                LakeErrorKind::Unavailable => ErrorKind::Unavailable,
+            },
+            Self::Warehouse(error) => kind_of(error),
+            Self::Migration(error) => error.kind(),
+            Self::Curated { .. } | Self::Mismatch { .. } => ErrorKind::Corrupt,
+            Self::Stale { .. } => ErrorKind::Precondition,
+            Self::Ambiguous { .. } => ErrorKind::Invalid,
+            Self::Encode { .. } | Self::CutOff { .. } => ErrorKind::Internal,
+        }
+    }
+
+    /// Tells whether the database or a table was not there.
+    pub(crate) fn is_schema_missing(&self) -> bool {
+        matches!(self, Self::Warehouse(error) if error.is_schema_missing())
+    }
+}
+
+impl MigrationError {
+    /// Returns what the error means to the caller.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Warehouse(error) => kind_of(error),
+            Self::Changed { .. } => ErrorKind::Precondition,
+        }
+    }
+}
+
+fn kind_of(error: &WarehouseError) -> ErrorKind {
+    if error.is_transient() {
+        ErrorKind::Unavailable
+    } else if error.is_access() || error.is_schema_missing() {
+        ErrorKind::Precondition
+    } else {
+        ErrorKind::Internal
+    }
+}

@@ -1,0 +1,5 @@
+//! The loader against a real ClickHouse.
+
+mod harness;
+mod loading;
+mod migrating;

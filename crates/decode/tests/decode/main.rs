@@ -1,0 +1,11 @@
+//! What decoding promises, shown on hand-written files and on the exchange's own.
+
+mod archives;
+mod fuzzed;
+mod poisoned;
+mod quirks;
+mod real_files;
+mod refusals;
+mod rules;
+mod sheet;
+mod tables;

@@ -1,0 +1,89 @@
+//! The HTTP side: addresses, refusals, sessions, faults and answers.
+
+mod control;
+mod exchange;
+mod log;
+mod metrics;
+mod visitors;
+mod wire;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::any;
+use champion_service::Shutdown;
+use prometheus::Registry;
+
+pub(crate) use wire::{Wire, WireListener};
+
+use crate::config::{AgentRefusal, BehaviourConfig, Config};
+use crate::error::Error;
+use crate::fault::{self, Book};
+use crate::market::GeneratedMarket;
+use crate::source::{Archive, Source};
+use log::Log;
+use metrics::Metrics;
+use visitors::Visitors;
+
+/// Everything a request needs.
+#[derive(Debug)]
+pub(crate) struct Mirror {
+    source: Source,
+    behaviour: BehaviourConfig,
+    faults: Book,
+    visitors: Visitors,
+    log: Log,
+    metrics: Metrics,
+    shutdown: Shutdown,
+}
+
+impl Mirror {
+    /// Opens the source and reads the fault rules. Blocking.
+    pub(crate) fn open(config: &Config, registry: &Registry, shutdown: Shutdown) -> Result<Self, Error> {
+        let source = match &config.source.archive {
+            Some(folder) => Source::Archive(Archive::open(folder)?),
+            None => {
+                let market = GeneratedMarket::new(config.source.seed, config.source.cache_mib << 20);
+                Source::Market(Box::new(market.until(config.source.last_date)))
+            }
+        };
+        let faults = Book::default();
+        if let Some(file) = &config.faults.file {
+            faults.add(read_rules(file)?);
+        }
+        Ok(Self {
+            source,
+            faults,
+            visitors: Visitors::new(Duration::from_secs(config.behaviour.session_seconds)),
+            log: Log::new(config.behaviour.request_log),
+            metrics: Metrics::register(registry)?,
+            behaviour: config.behaviour.clone(),
+            shutdown,
+        })
+    }
+
+    /// Tells whether a user agent is one the exchanges refuse.
+    fn refuses(&self, agent: &str) -> bool {
+        let lower = agent.to_lowercase();
+        let is_tool = || self.behaviour.refused_agents.iter().any(|start| lower.starts_with(start.as_str()));
+        self.behaviour.agent_refusal != AgentRefusal::Off && (agent.is_empty() || is_tool())
+    }
+}
+
+fn read_rules(file: &Path) -> Result<Vec<fault::Hit>, Error> {
+    let unusable = |reason: String| Error::Faults { file: file.to_owned(), reason };
+    let text = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+    fault::parse(&text).map_err(|error| unusable(error.to_string()))
+}
+
+/// Returns the routes: the mirror's own, and the exchanges' for all else.
+pub(crate) fn router(mirror: Arc<Mirror>) -> Router {
+    Router::new()
+        .route("/__fault", any(control::faults))
+        .route("/__requests", any(control::requests))
+        .route("/__sessions", any(control::sessions))
+        .fallback(exchange::serve)
+        .with_state(mirror)
+}

@@ -1,0 +1,106 @@
+//! The configuration; every key with its default stands in `deploy/config/orchestrator.toml`.
+
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use champion_service::ServerConfig;
+use champion_service::config::Spec;
+use serde::{Deserialize, Serialize};
+
+/// Where the configuration comes from.
+pub const SPEC: Spec = Spec {
+    service: "orchestrator",
+    env_prefix: "CHAMPION_ORCHESTRATOR",
+    defaults: include_str!("../../../deploy/config/orchestrator.toml"),
+};
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Ports, admin endpoint, stopping.
+    pub server: ServerConfig,
+    /// The memory.
+    pub journal: JournalConfig,
+    /// Bounds of a run.
+    pub backfill: BackfillConfig,
+    /// The stages and how patient to be with them.
+    pub stages: StagesConfig,
+}
+
+/// Where the journal lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalConfig {
+    /// The SQLite file; its folder is made if need be.
+    pub path: PathBuf,
+    /// Longest wait for a reader that holds the file, in milliseconds.
+    pub busy_timeout_ms: u64,
+}
+
+/// Bounds of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackfillConfig {
+    /// Days that are fetched and parsed at the same time.
+    pub concurrent_days: NonZeroUsize,
+    /// Longest range of one run, in days.
+    pub max_days: NonZeroUsize,
+}
+
+/// The stages and how patient to be with them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StagesConfig {
+    /// How long a stage that cannot be reached is waited for, in seconds.
+    pub wait_seconds: u64,
+    /// Longest wait before the second attempt, in milliseconds; it doubles from there.
+    pub backoff_initial_ms: u64,
+    /// Longest wait before any attempt, in milliseconds.
+    pub backoff_max_ms: u64,
+    /// Longest time a connection may take to come up, in milliseconds.
+    pub connect_timeout_ms: NonZeroU64,
+    /// Exchange to raw.
+    pub scraper: StageConfig,
+    /// Raw to staged.
+    pub parser: StageConfig,
+    /// Staged to curated.
+    pub parquet_writer: StageConfig,
+    /// Curated to warehouse.
+    pub clickhouse_loader: StageConfig,
+}
+
+/// One stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageConfig {
+    /// Its gRPC address, `http://host:port`.
+    pub url: String,
+    /// Longest time one call may take, in seconds.
+    pub deadline_seconds: NonZeroU64,
+    /// Most attempts of a call that the stage answers with "unavailable" or that runs out of time.
+    pub attempts: NonZeroU32,
+}
+
+impl StageConfig {
+    /// Returns the longest time one call may take.
+    #[must_use]
+    pub const fn deadline(&self) -> Duration {
+        Duration::from_secs(self.deadline_seconds.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_file_is_a_whole_configuration() {
+        let config: Config = champion_service::config::load(&SPEC, None).expect("the defaults");
+        assert_eq!(config.server.grpc_listen, "127.0.0.1:50055");
+        assert_eq!(config.server.admin.listen, "127.0.0.1:9105");
+        assert_eq!(config.backfill.concurrent_days.get(), 8);
+        assert_eq!(config.stages.scraper.url, "http://127.0.0.1:50051");
+    }
+}

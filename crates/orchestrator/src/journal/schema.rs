@@ -1,0 +1,88 @@
+//! The journal's tables and how they come to be.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::JournalError;
+
+/// One entry a schema version; an entry that was released is never changed.
+const MIGRATIONS: &[&str] = &[VERSION_1];
+
+const VERSION_1: &str = "
+CREATE TABLE runs (
+    run_id       TEXT PRIMARY KEY,
+    trace_id     TEXT NOT NULL,
+    traceparent  TEXT NOT NULL,
+    kind         TEXT NOT NULL,
+    dataset      TEXT NOT NULL,
+    exchange     TEXT NOT NULL,
+    from_date    TEXT NOT NULL,
+    to_date      TEXT NOT NULL,
+    status       TEXT NOT NULL,
+    error        TEXT NOT NULL DEFAULT '',
+    started_at   TEXT NOT NULL,
+    finished_at  TEXT,
+    totals       TEXT
+) STRICT;
+CREATE INDEX runs_by_status ON runs (status);
+
+CREATE TABLE days (
+    run_id       TEXT NOT NULL REFERENCES runs (run_id),
+    trade_date   TEXT NOT NULL,
+    state        TEXT NOT NULL,
+    reason       TEXT NOT NULL,
+    rows_in      INTEGER NOT NULL,
+    published    INTEGER NOT NULL,
+    quarantined  INTEGER NOT NULL,
+    filtered     INTEGER NOT NULL,
+    unchanged    INTEGER NOT NULL,
+    PRIMARY KEY (run_id, trade_date)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE steps (
+    run_id       TEXT NOT NULL REFERENCES runs (run_id),
+    trade_date   TEXT NOT NULL,
+    stage        TEXT NOT NULL,
+    table_name   TEXT NOT NULL,
+    product      TEXT NOT NULL,
+    reused       INTEGER NOT NULL,
+    duration_ms  INTEGER NOT NULL,
+    PRIMARY KEY (run_id, trade_date, stage, table_name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE dataset_days (
+    dataset      TEXT NOT NULL,
+    exchange     TEXT NOT NULL,
+    trade_date   TEXT NOT NULL,
+    state        TEXT NOT NULL,
+    reason       TEXT NOT NULL,
+    rows_in      INTEGER NOT NULL,
+    published    INTEGER NOT NULL,
+    quarantined  INTEGER NOT NULL,
+    filtered     INTEGER NOT NULL,
+    run_id       TEXT NOT NULL,
+    updated_at   TEXT NOT NULL,
+    PRIMARY KEY (dataset, exchange, trade_date)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Sets the connection up and brings the schema to the newest version.
+///
+/// WAL with `synchronous = NORMAL`: a killed process loses nothing, and a power cut loses at most the last transactions
+/// while the file stays whole. That is enough here, because a step that is asked again finds its work done; the lake
+/// syncs what must not be lost.
+pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")?;
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(JournalError::Newer { path: path.to_owned(), found, known });
+    }
+    for (version, migration) in (1_i64..).zip(MIGRATIONS) {
+        if version > found {
+            connection.execute_batch(&format!("BEGIN; {migration} PRAGMA user_version = {version}; COMMIT;"))?;
+        }
+    }
+    Ok(())
+}

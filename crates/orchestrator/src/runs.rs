@@ -1,0 +1,281 @@
+//! The runs that are going on: begun, attached to, resumed, stopped.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use champion_market_data::{Calendar, Dataset, Exchange, TradeDate};
+use champion_telemetry::{context, semconv};
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span, error, field, info, info_span, warn};
+use uuid::Uuid;
+
+use crate::Clock;
+use crate::config::BackfillConfig;
+use crate::drive::{DriveError, RunContext, drive};
+use crate::feed::{Event, Feed};
+use crate::journal::{Journal, JournalError, NewRun, Progress, RunRecord, Totals};
+use crate::metrics::Metrics;
+use crate::plan::{Plan, PlanError, RunSpec, plan};
+use crate::stages::Stages;
+use crate::vocabulary::RunStatus;
+
+/// A run that cannot begin.
+#[derive(Debug, Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("the orchestrator is stopping")]
+    Stopping,
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// A run a client listens to.
+#[derive(Debug, Clone)]
+pub(crate) struct Attached {
+    pub(crate) run_id: String,
+    pub(crate) trace_id: String,
+    pub(crate) feed: Arc<Feed>,
+}
+
+/// What makes two requests the same run while it goes on.
+type Key = (Dataset, Exchange, TradeDate, TradeDate);
+
+const fn key_of(spec: &RunSpec) -> Key {
+    (spec.dataset, spec.exchange, spec.from, spec.to)
+}
+
+/// The runs of this process. Cloning is cheap.
+#[derive(Clone)]
+pub(crate) struct Runs {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    journal: Journal,
+    stages: Arc<Stages>,
+    metrics: Metrics,
+    calendar: Calendar,
+    clock: Clock,
+    limits: BackfillConfig,
+    active: Mutex<HashMap<Key, Attached>>,
+    tasks: TaskTracker,
+    /// No step begins after this.
+    stop: CancellationToken,
+    /// Steps in progress are dropped.
+    abort: CancellationToken,
+}
+
+/// What the runs work with.
+pub(crate) struct Parts {
+    pub(crate) journal: Journal,
+    pub(crate) stages: Stages,
+    pub(crate) metrics: Metrics,
+    pub(crate) calendar: Calendar,
+    pub(crate) clock: Clock,
+    pub(crate) limits: BackfillConfig,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Longest wait for dropped runs to end their spans.
+const ABORT_GRACE: Duration = Duration::from_secs(1);
+
+impl Runs {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { journal, stages, metrics, calendar, clock, limits, stop } = parts;
+        let (stages, active) = (Arc::new(stages), Mutex::default());
+        let (tasks, abort) = (TaskTracker::new(), CancellationToken::new());
+        let shared = Shared { journal, stages, metrics, calendar, clock, limits, active, tasks, stop, abort };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Begins a run in the current span, or attaches to the same run when it is already going on.
+    ///
+    /// `parent` is the caller's `traceparent`, under which the run is taken up again should it be cut off.
+    pub(crate) async fn start(&self, spec: RunSpec, parent: Option<String>) -> Result<Attached, StartError> {
+        let shared = &self.shared;
+        let plan = plan(&spec, shared.clock.today(), &shared.calendar, shared.limits.max_days.get())?;
+        if shared.stop.is_cancelled() {
+            return Err(StartError::Stopping);
+        }
+        let started_at = shared.clock.now();
+        let run_id = Uuid::now_v7().to_string();
+        let span = run_span(&run_id, &spec, None);
+        let trace_id = span.in_scope(context::current_trace_id).unwrap_or_else(|| Uuid::now_v7().simple().to_string());
+        let traceparent = parent.or_else(context::current_traceparent).unwrap_or_default();
+        let attached = Attached { run_id: run_id.clone(), trace_id: trace_id.clone(), feed: Feed::new() };
+        let guard = match self.open(&spec, &attached, started_at) {
+            Ok(guard) => guard,
+            Err(going_on) => return Ok(going_on),
+        };
+        let run = NewRun { run_id, trace_id, traceparent, spec, started_at };
+        shared.journal.begin_run(run).await?;
+        self.spawn(guard, plan, Progress::default(), false, span);
+        Ok(attached)
+    }
+
+    /// Takes up the runs that were cut off and returns how many.
+    pub(crate) async fn resume_unfinished(&self) -> Result<usize, JournalError> {
+        let shared = &self.shared;
+        let mut resumed = 0;
+        for run in shared.journal.unfinished().await? {
+            let RunRecord { run_id, trace_id, traceparent, spec, started_at, .. } = run;
+            let plan = match plan(&spec, shared.clock.today(), &shared.calendar, shared.limits.max_days.get()) {
+                Ok(plan) => plan,
+                Err(error) => {
+                    // A clock set back or a tighter limit: the run cannot go on and must not stay open for ever.
+                    warn!(run_id, %error, "run that was cut off cannot go on");
+                    shared.journal.finish_run(&run_id, Some(error.to_string()), shared.clock.now()).await?;
+                    continue;
+                }
+            };
+            let progress = shared.journal.progress(&run_id).await?;
+            let span = run_span(&run_id, &spec, Some(&traceparent));
+            let attached = Attached { run_id, trace_id, feed: Feed::new() };
+            if let Ok(guard) = self.open(&spec, &attached, started_at) {
+                self.spawn(guard, plan, progress, true, span);
+                resumed += 1;
+            } else {
+                // Two unfinished runs of one range: the first one does the work of both.
+                let error = "the same range was taken up under another run".to_owned();
+                shared.journal.finish_run(&attached.run_id, Some(error), shared.clock.now()).await?;
+            }
+        }
+        Ok(resumed)
+    }
+
+    /// Waits until the runs have come to a stop after the stop signal; those that have not by the deadline are dropped.
+    pub(crate) async fn stopped(&self, grace: Duration) {
+        let tasks = &self.shared.tasks;
+        tasks.close();
+        if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
+            warn!(runs = tasks.len(), "runs still in a step after the grace period; they go on at the next start");
+            self.shared.abort.cancel();
+            let _ = tokio::time::timeout(ABORT_GRACE, tasks.wait()).await;
+        }
+    }
+
+    /// Returns the number of runs of a dataset and exchange that go on.
+    pub(crate) fn in_progress(&self, dataset: Dataset, exchange: Exchange) -> u32 {
+        let active = self.shared.active.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = active.keys().filter(|key| (key.0, key.1) == (dataset, exchange)).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Enters a run into the list, or returns the same run that is there.
+    fn open(&self, spec: &RunSpec, attached: &Attached, started_at: DateTime<Utc>) -> Result<Open, Attached> {
+        let mut active = self.shared.active.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(going_on) = active.get(&key_of(spec)) {
+            return Err(going_on.clone());
+        }
+        active.insert(key_of(spec), attached.clone());
+        self.shared.metrics.run_opened(spec.dataset, started_at);
+        Ok(Open { shared: Arc::clone(&self.shared), spec: *spec, attached: attached.clone(), started_at })
+    }
+
+    /// Drives a run in a task of its own: it belongs to the orchestrator, not to the client that asked.
+    fn spawn(&self, open: Open, plan: Plan, progress: Progress, resumed: bool, span: Span) {
+        let abort = self.shared.abort.clone();
+        let run = async move {
+            tokio::select! {
+                () = abort.cancelled() => drop(open),
+                () = live(&open, plan, progress, resumed) => {}
+            }
+        };
+        self.shared.tasks.spawn(run.instrument(span));
+    }
+}
+
+/// A run in the list; dropping it, by whatever way, takes it off and tells its clients that nothing follows.
+struct Open {
+    shared: Arc<Shared>,
+    spec: RunSpec,
+    attached: Attached,
+    started_at: DateTime<Utc>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut active = self.shared.active.lock().unwrap_or_else(PoisonError::into_inner);
+        active.remove(&key_of(&self.spec));
+        self.shared.metrics.run_closed(self.spec.dataset, self.started_at);
+        self.attached.feed.close();
+    }
+}
+
+async fn live(open: &Open, plan: Plan, progress: Progress, resumed: bool) {
+    let Open { shared, spec, attached, started_at } = open;
+    let Attached { run_id, feed, .. } = attached;
+    let began = Instant::now();
+    info!(run_id, dataset = %spec.dataset, from = %spec.from, to = %spec.to, resumed, "run begins");
+    feed.push(Event::Started { sessions_planned: plan.sessions, days_in_range: plan.days, resumed });
+    let context = RunContext {
+        run_id: run_id.clone(),
+        spec: *spec,
+        journal: shared.journal.clone(),
+        stages: Arc::clone(&shared.stages),
+        feed: Arc::clone(feed),
+        metrics: shared.metrics.clone(),
+        clock: shared.clock.clone(),
+        stop: shared.stop.clone(),
+        concurrent_days: shared.limits.concurrent_days.get(),
+    };
+    let failure = match drive(&context, plan, progress).await {
+        Ok(()) => None,
+        Err(DriveError::Stopped) => {
+            info!(run_id, "run is cut off by the stop; it goes on at the next start");
+            return;
+        }
+        Err(DriveError::Journal(failure)) => Some(failure.to_string()),
+    };
+    let now = shared.clock.now();
+    // A run that was cut off is told with the time it was away; the metric counts work.
+    let worked = began.elapsed();
+    let duration = if resumed { (now - *started_at).to_std().unwrap_or_default() } else { worked };
+    let (status, message, totals) = match shared.journal.finish_run(run_id, failure.clone(), now).await {
+        Ok(finished) => finished,
+        Err(second) => {
+            error!(run_id, error = %second, "end of the run not noted; it is taken up again at the next start");
+            (RunStatus::Failed, failure.unwrap_or_else(|| second.to_string()), Totals::default())
+        }
+    };
+    let succeeded = status == RunStatus::Succeeded;
+    let span = Span::current();
+    span.record(semconv::CHAMPION_ROWS, totals.counts.published);
+    if !succeeded {
+        span.record("otel.status_code", "ERROR");
+        span.record("otel.status_description", message.as_str());
+        span.record(semconv::ERROR_TYPE, "failed_days");
+    }
+    shared.metrics.run_finished(spec.dataset, succeeded, worked);
+    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    info!(run_id, dataset = %spec.dataset, %status, error = message, duration_ms, "run finished");
+    feed.push(Event::Finished { status, error: message, totals, duration_ms });
+}
+
+/// Opens the span of a run below the current one, or below the parent it had before it was cut off.
+fn run_span(run_id: &str, spec: &RunSpec, parent: Option<&str>) -> Span {
+    let span = info_span!(
+        "run",
+        otel.name = format!("run {}", spec.dataset),
+        champion.run_id = run_id,
+        champion.dataset = %spec.dataset,
+        champion.exchange = %spec.exchange,
+        champion.from_date = %spec.from,
+        champion.to_date = %spec.to,
+        champion.resumed = parent.is_some(),
+        champion.rows = field::Empty,
+        otel.status_code = field::Empty,
+        otel.status_description = field::Empty,
+        error.type = field::Empty,
+    );
+    if let Some(parent) = parent {
+        context::set_parent(&span, parent);
+    }
+    span
+}

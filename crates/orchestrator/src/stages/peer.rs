@@ -1,0 +1,131 @@
+//! One stage, and the patience with it.
+
+use std::time::Duration;
+
+use champion_retry::Backoff;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+use tracing::{debug, warn};
+
+use super::error::{StageError, Trouble, message_of, trouble_of};
+use crate::config::{StageConfig, StagesConfig};
+use crate::vocabulary::Stage;
+
+/// How long and how often a stage is asked again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    backoff: Backoff,
+    wait: Duration,
+}
+
+impl Patience {
+    pub(super) const fn new(config: &StagesConfig) -> Self {
+        let initial = Duration::from_millis(config.backoff_initial_ms);
+        let backoff = Backoff::new(initial, Duration::from_millis(config.backoff_max_ms));
+        Self { backoff, wait: Duration::from_secs(config.wait_seconds) }
+    }
+}
+
+/// The client of one stage.
+#[derive(Debug)]
+pub(super) struct Peer<C> {
+    stage: Stage,
+    name: &'static str,
+    url: String,
+    deadline: Duration,
+    attempts: u32,
+    client: C,
+}
+
+impl<C: Clone> Peer<C> {
+    pub(super) fn new(stage: Stage, name: &'static str, config: &StageConfig, client: C) -> Self {
+        let url = config.url.clone();
+        Self { stage, name, url, deadline: config.deadline(), attempts: config.attempts.get(), client }
+    }
+
+    /// Calls the stage until it answers, the patience ends or the orchestrator stops.
+    pub(super) async fn ask<R, T, F, Answer>(
+        &self,
+        patience: &Patience,
+        stop: &CancellationToken,
+        request: R,
+        call: F,
+    ) -> Result<T, StageError>
+    where
+        R: Clone,
+        F: Fn(C, Request<R>) -> Answer,
+        Answer: Future<Output = Result<Response<T>, Status>>,
+    {
+        let mut away_since = None;
+        let mut failures = 0;
+        let mut busy = 0;
+        loop {
+            if stop.is_cancelled() {
+                return Err(self.stopped());
+            }
+            let mut attempt = Request::new(request.clone());
+            attempt.set_timeout(self.deadline);
+            let status = match call(self.client.clone(), attempt).await {
+                Ok(response) => return Ok(response.into_inner()),
+                Err(status) => status,
+            };
+            failures += 1;
+            let trouble = trouble_of(&status);
+            let wait = patience.backoff.draw(failures, &mut rand::rng());
+            let go_on = match trouble {
+                Trouble::Away => {
+                    let since: Instant = *away_since.get_or_insert_with(Instant::now);
+                    since.elapsed() + wait <= patience.wait
+                }
+                Trouble::Busy => {
+                    // The stage is there, so the wait for its coming begins anew if it goes away again.
+                    away_since = None;
+                    busy += 1;
+                    busy < self.attempts
+                }
+                Trouble::Answered(_) | Trouble::BadAnswer | Trouble::Stopped => false,
+            };
+            if !go_on {
+                return Err(self.failed(trouble, &status));
+            }
+            self.tell(failures, &status);
+            tokio::select! {
+                () = stop.cancelled() => return Err(self.stopped()),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Tells of a wait: the first time aloud, then quietly.
+    fn tell(&self, failures: u32, status: &Status) {
+        let (stage, url, reason) = (self.name, &self.url, message_of(status));
+        if failures == 1 {
+            warn!(stage, url, reason, "stage does not do its work; it is asked again");
+        } else {
+            debug!(stage, url, reason, failures, "stage is asked again");
+        }
+    }
+
+    fn failed(&self, trouble: Trouble, status: &Status) -> StageError {
+        let reason = message_of(status);
+        let message = match trouble {
+            Trouble::Away => format!("the {} at {} cannot be reached: {reason}", self.name, self.url),
+            Trouble::Busy => format!("the {} gave up for now: {reason}", self.name),
+            Trouble::Answered(kind) => format!("the {} says {}: {reason}", self.name, kind.as_str()),
+            Trouble::BadAnswer | Trouble::Stopped => reason,
+        };
+        StageError { stage: self.stage, trouble, message }
+    }
+
+    /// Makes the error for an answer that does not fit the question.
+    pub(super) fn bad_answer(&self, reason: impl std::fmt::Display) -> StageError {
+        let message = format!("the {}'s answer does not fit the question: {reason}", self.name);
+        StageError { stage: self.stage, trouble: Trouble::BadAnswer, message }
+    }
+
+    fn stopped(&self) -> StageError {
+        let message = "the orchestrator is stopping".to_owned();
+        StageError { stage: self.stage, trouble: Trouble::Stopped, message }
+    }
+}

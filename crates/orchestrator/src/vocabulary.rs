@@ -1,0 +1,116 @@
+//! The closed sets of a run: its kind and status, the stages, the states of a day. One spelling serves journal and wire.
+
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+/// A word in the journal that this version does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("unknown {set} {word:?}")]
+pub(crate) struct UnknownWord {
+    pub(crate) set: &'static str,
+    pub(crate) word: String,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $set:literal { $($(#[$member_doc:meta])* $member:ident => $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub(crate) enum $name {
+            $($(#[$member_doc])* $member,)+
+        }
+
+        impl $name {
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$member => $text,)+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+                match word {
+                    $($text => Ok(Self::$member),)+
+                    other => Err(UnknownWord { set: $set, word: other.to_owned() }),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// How a run was asked for.
+    RunKind, "kind of run" {
+        /// One trade date.
+        Day => "run",
+        /// A range of dates.
+        Backfill => "backfill",
+    }
+}
+
+words! {
+    /// Where a run stands.
+    RunStatus, "run status" {
+        /// Begun and not finished; after a restart it is taken up again.
+        Running => "running",
+        /// Finished, and no day was refused or failed.
+        Succeeded => "succeeded",
+        /// Finished, and a day was refused or failed.
+        Failed => "failed",
+    }
+}
+
+words! {
+    /// The stages in the order the data takes.
+    Stage, "stage" {
+        /// Exchange to raw.
+        Fetch => "fetch",
+        /// Raw to staged.
+        Parse => "parse",
+        /// Staged to curated.
+        Write => "write",
+        /// Curated to warehouse.
+        Load => "load",
+    }
+}
+
+words! {
+    /// The final state of a day.
+    DayState, "state of a day" {
+        /// In the warehouse.
+        Present => "present",
+        /// The exchange held no session.
+        Closed => "closed",
+        /// A session whose file is not out yet.
+        Pending => "pending",
+        /// A session whose file is long overdue.
+        Gap => "gap",
+        /// No file, and nobody knows whether there was a session.
+        Unknown => "unknown",
+        /// Something came that must not be published.
+        Refused => "refused",
+        /// A stage failed.
+        Failed => "failed",
+    }
+}
+
+impl DayState {
+    /// Tells whether the day makes its run a failed one.
+    pub(crate) const fn fails_the_run(self) -> bool {
+        match self {
+            Self::Refused | Self::Failed => true,
+            Self::Present | Self::Closed | Self::Pending | Self::Gap | Self::Unknown => false,
+        }
+    }
+}
+
+/// Formats an instant as the journal and the wire have it: RFC 3339, UTC, milliseconds.
+pub(crate) fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}

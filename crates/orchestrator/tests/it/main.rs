@@ -1,0 +1,8 @@
+//! Runs over real sockets: the orchestrator against stages that follow a script.
+
+mod harness;
+mod peers;
+
+mod interruptions;
+mod runs;
+mod status;

@@ -1,0 +1,232 @@
+//! Four stages that keep their promises (idempotent, in order) and otherwise do as the script says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use champion_market_data::{
+    ArtifactRef, CuratedArtifact, Dataset, Exchange, RawArtifact, RowCounts, Sha256, StagedArtifact, TradeDate,
+    artifact::keys,
+};
+use champion_proto::loader::v1::loader_service_server::{LoaderService, LoaderServiceServer};
+use champion_proto::loader::v1::{LoadRequest, LoadResponse, MigrateRequest, MigrateResponse, Receipt};
+use champion_proto::parser::v1::parser_service_server::{ParserService, ParserServiceServer};
+use champion_proto::parser::v1::{
+    ParseRequest, ParseResponse, Parsed, Refused as ParseRefused, Report, parse_response,
+};
+use champion_proto::scraper::v1::scraper_service_server::{ScraperService, ScraperServiceServer};
+use champion_proto::scraper::v1::{
+    Available, FetchRequest, FetchResponse, NotPublished, Refused as FetchRefused, fetch_response,
+};
+use champion_proto::writer::v1::writer_service_server::{WriterService, WriterServiceServer};
+use champion_proto::writer::v1::{WriteRequest, WriteResponse, Written};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status};
+
+/// Rows of every file; one of them is set aside.
+pub(crate) const ROWS: RowCounts = RowCounts { rows_in: 10, published: 9, quarantined: 1, filtered: 0 };
+
+/// What a stage does with a day instead of its work.
+#[derive(Debug, Clone)]
+pub(crate) enum Fate {
+    FetchRefused,
+    FetchMissing(&'static str),
+    ParseRefused,
+    WriteCorrupt,
+    StagedGoneOnce,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(crate) fates: BTreeMap<TradeDate, Fate>,
+    raw: BTreeSet<TradeDate>,
+    staged: BTreeSet<String>,
+    curated: BTreeSet<String>,
+    loaded: BTreeSet<String>,
+    /// Dates of each call, in order.
+    pub(crate) fetches: Vec<TradeDate>,
+    pub(crate) parses: Vec<TradeDate>,
+    pub(crate) writes: Vec<Vec<TradeDate>>,
+    pub(crate) loads: Vec<Vec<TradeDate>>,
+}
+
+/// The stages. Cloning is cheap; all clones share the world.
+#[derive(Clone)]
+pub(crate) struct Peers {
+    world: Arc<Mutex<World>>,
+    /// While true, `Write` does not answer.
+    write_held: watch::Sender<bool>,
+}
+
+impl Peers {
+    pub(crate) fn new() -> Self {
+        Self { world: Arc::default(), write_held: watch::Sender::new(false) }
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().expect("no test panics while it holds the world")
+    }
+
+    pub(crate) fn fate(&self, date: &str, fate: Fate) {
+        self.world().fates.insert(date.parse().expect("a date"), fate);
+    }
+
+    pub(crate) fn hold_write(&self, held: bool) {
+        self.write_held.send_replace(held);
+    }
+
+    /// Serves all four stages on one port until the handle is aborted.
+    pub(crate) async fn serve(&self, address: &str) -> (SocketAddr, JoinHandle<()>) {
+        let listener = TcpListener::bind(address).await.expect("a port");
+        let bound = listener.local_addr().expect("an address");
+        let server = tonic::transport::Server::builder()
+            .add_service(ScraperServiceServer::new(self.clone()))
+            .add_service(ParserServiceServer::new(self.clone()))
+            .add_service(WriterServiceServer::new(self.clone()))
+            .add_service(LoaderServiceServer::new(self.clone()))
+            .serve_with_incoming(TcpListenerStream::new(listener));
+        (bound, tokio::spawn(async move { server.await.expect("the stages serve") }))
+    }
+}
+
+fn raw_of(request: &FetchRequest) -> RawArtifact {
+    let (dataset, exchange): (Dataset, Exchange) =
+        (request.dataset.parse().expect("a dataset"), request.exchange.parse().expect("an exchange"));
+    let trade_date: TradeDate = request.trade_date.parse().expect("a date");
+    let sha256 = Sha256::of(request.trade_date.as_bytes());
+    let key = keys::raw(exchange, dataset, trade_date, &sha256, "csv");
+    RawArtifact { artifact: ArtifactRef { key, sha256, bytes: 100, rows: 0 }, dataset, exchange, trade_date }
+}
+
+#[tonic::async_trait]
+impl ScraperService for Peers {
+    async fn fetch(&self, request: Request<FetchRequest>) -> Result<Response<FetchResponse>, Status> {
+        let raw = raw_of(request.get_ref());
+        let mut world = self.world();
+        world.fetches.push(raw.trade_date);
+        let outcome = match world.fates.get(&raw.trade_date) {
+            Some(Fate::FetchRefused) => fetch_response::Outcome::Refused(FetchRefused {
+                class: "soft_block".to_owned(),
+                reason: "html came".to_owned(),
+                retryable: true,
+            }),
+            Some(Fate::FetchMissing(state)) => fetch_response::Outcome::NotPublished(NotPublished {
+                state: (*state).to_owned(),
+                reason: "404".to_owned(),
+            }),
+            _ => fetch_response::Outcome::Available(Available {
+                downloaded: world.raw.insert(raw.trade_date),
+                raw: Some(raw.into()),
+            }),
+        };
+        Ok(Response::new(FetchResponse { outcome: Some(outcome) }))
+    }
+}
+
+#[tonic::async_trait]
+impl ParserService for Peers {
+    async fn parse(&self, request: Request<ParseRequest>) -> Result<Response<ParseResponse>, Status> {
+        let raw: RawArtifact = request.into_inner().raw.expect("a reference").try_into()?;
+        let date = raw.trade_date;
+        let mut world = self.world();
+        world.parses.push(date);
+        if matches!(world.fates.get(&date), Some(Fate::ParseRefused)) {
+            let counts = Some(RowCounts { rows_in: 10, published: 0, quarantined: 10, filtered: 0 }.into());
+            let refused = ParseRefused { code: "missing_column".to_owned(), reason: "no CLOSE".to_owned(), counts };
+            return Ok(Response::new(ParseResponse { outcome: Some(parse_response::Outcome::Refused(refused)) }));
+        }
+        let mut reused = true;
+        let mut staged = Vec::new();
+        for table in raw.dataset.tables() {
+            let key = keys::staged(*table, raw.exchange, date, &raw.artifact.sha256, 1);
+            reused &= !world.staged.insert(key.clone());
+            staged.push(StagedArtifact {
+                artifact: ArtifactRef { sha256: Sha256::of(key.as_bytes()), key, bytes: 80, rows: ROWS.published },
+                table: *table,
+                exchange: raw.exchange,
+                trade_date: date,
+                source_sha256: raw.artifact.sha256,
+                counts: ROWS,
+            });
+        }
+        let parsed = Parsed {
+            staged: staged.into_iter().map(Into::into).collect(),
+            report: Some(Report { counts: Some(ROWS.into()), ..Report::default() }),
+            reused,
+        };
+        Ok(Response::new(ParseResponse { outcome: Some(parse_response::Outcome::Parsed(parsed)) }))
+    }
+}
+
+#[tonic::async_trait]
+impl WriterService for Peers {
+    async fn write(&self, request: Request<WriteRequest>) -> Result<Response<WriteResponse>, Status> {
+        let mut staged = Vec::new();
+        for message in request.into_inner().staged {
+            staged.push(StagedArtifact::try_from(message)?);
+        }
+        self.world().writes.push(staged.iter().map(|artifact| artifact.trade_date).collect());
+        self.write_held.subscribe().wait_for(|held| !held).await.expect("the peers hold the sender");
+        let mut world = self.world();
+        let mut written = Vec::new();
+        for artifact in staged {
+            match world.fates.get(&artifact.trade_date) {
+                Some(Fate::WriteCorrupt) => return Err(Status::data_loss("a staged hash does not match")),
+                Some(Fate::StagedGoneOnce) => {
+                    world.fates.remove(&artifact.trade_date);
+                    world.staged.remove(&artifact.artifact.key);
+                    return Err(Status::not_found(artifact.artifact.key));
+                }
+                _ => {}
+            }
+            let key = keys::curated(artifact.table, artifact.exchange, artifact.trade_date);
+            let unchanged = !world.curated.insert(key.clone());
+            let curated = CuratedArtifact {
+                artifact: ArtifactRef {
+                    sha256: Sha256::of(key.as_bytes()),
+                    key,
+                    bytes: 60,
+                    rows: artifact.artifact.rows,
+                },
+                table: artifact.table,
+                exchange: artifact.exchange,
+                trade_date: artifact.trade_date,
+                source_sha256: artifact.source_sha256,
+                version: 1,
+            };
+            written.push(Written { curated: Some(curated.into()), unchanged });
+        }
+        Ok(Response::new(WriteResponse { written }))
+    }
+}
+
+#[tonic::async_trait]
+impl LoaderService for Peers {
+    async fn load(&self, request: Request<LoadRequest>) -> Result<Response<LoadResponse>, Status> {
+        let mut world = self.world();
+        let mut receipts = Vec::new();
+        let mut dates = Vec::new();
+        for message in request.into_inner().curated {
+            let curated = CuratedArtifact::try_from(message)?;
+            dates.push(curated.trade_date);
+            receipts.push(Receipt {
+                table: curated.table.to_string(),
+                exchange: curated.exchange.to_string(),
+                trade_date: curated.trade_date.to_string(),
+                sha256: curated.artifact.sha256.to_string(),
+                version: curated.version,
+                rows: curated.artifact.rows,
+                already_loaded: !world.loaded.insert(curated.artifact.key),
+            });
+        }
+        world.loads.push(dates);
+        Ok(Response::new(LoadResponse { receipts }))
+    }
+
+    async fn migrate(&self, _request: Request<MigrateRequest>) -> Result<Response<MigrateResponse>, Status> {
+        Err(Status::unimplemented("nobody asks this of the script"))
+    }
+}

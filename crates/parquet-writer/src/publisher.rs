@@ -1,0 +1,216 @@
+//! The use case: a staged artifact becomes the curated file of its session.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use champion_lake::Lake;
+use champion_market_data::artifact::keys;
+use champion_market_data::columnar::SCHEMA_VERSION;
+use champion_market_data::{ArtifactRef, CuratedArtifact, Sha256, StagedArtifact};
+use chrono::{DateTime, Utc};
+use futures::stream::{self, StreamExt};
+use tokio::sync::Semaphore;
+use tracing::{Instrument, Span, debug, info, info_span, warn};
+
+use crate::manifest::Manifest;
+use crate::metrics::Metrics;
+use crate::parquet_file::{Encoding, WRITER_VERSION};
+use crate::session_locks::SessionLocks;
+use crate::{WriteError, staged};
+
+/// Which run asks for a write; it stands in the manifest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Run {
+    /// The run's id.
+    pub run_id: String,
+    /// The run's trace, 32 hex digits.
+    pub trace_id: Option<String>,
+}
+
+/// The outcome of one write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// What is published now.
+    pub curated: CuratedArtifact,
+    /// Whether it was published before.
+    pub unchanged: bool,
+}
+
+/// Publishes staged artifacts. Cloning is cheap; all clones share the bound and the locks.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    lake: Lake,
+    encoding: Encoding,
+    metrics: Metrics,
+    clock: fn() -> DateTime<Utc>,
+    at_once: usize,
+    permits: Arc<Semaphore>,
+    locks: Arc<SessionLocks>,
+}
+
+impl Publisher {
+    /// Makes a publisher that works on at most `at_once` artifacts at a time; `clock` dates the manifests.
+    #[must_use]
+    pub fn new(lake: Lake, encoding: Encoding, metrics: Metrics, at_once: usize, clock: fn() -> DateTime<Utc>) -> Self {
+        let at_once = at_once.max(1);
+        let permits = Arc::new(Semaphore::new(at_once));
+        Self { lake, encoding, metrics, clock, at_once, permits, locks: Arc::default() }
+    }
+
+    /// Publishes the artifacts, several at once, and returns the outcomes in the order of the call.
+    ///
+    /// Every artifact is tried, also after another one failed: what could be published needs no second try.
+    ///
+    /// # Errors
+    /// [`WriteError::Ambiguous`] before anything is written, or the first failure in the order of the call.
+    pub async fn write_all(&self, artifacts: &[StagedArtifact], run: &Run) -> Result<Vec<Written>, WriteError> {
+        refuse_ambiguous(artifacts)?;
+        let writes: Vec<_> = artifacts.iter().map(|staged| self.write(staged, run)).collect();
+        let outcomes: Vec<Result<Written, WriteError>> = stream::iter(writes).buffered(self.at_once).collect().await;
+        outcomes.into_iter().collect()
+    }
+
+    /// Publishes one artifact, unless its manifest already names this content.
+    ///
+    /// The order makes every crash harmless: the earlier version goes to the history, then the file is replaced, then
+    /// the manifest. Until the manifest is written the work is done again, and gives the same bytes.
+    ///
+    /// # Errors
+    /// [`WriteError`]; the manifest then names what it named before.
+    pub async fn write(&self, staged: &StagedArtifact, run: &Run) -> Result<Written, WriteError> {
+        let span = info_span!(
+            "publish",
+            champion.table = %staged.table,
+            champion.exchange = %staged.exchange,
+            champion.trade_date = %staged.trade_date,
+            champion.rows = staged.artifact.rows,
+        );
+        let result = self.write_in_turn(staged, run).instrument(span).await;
+        match &result {
+            Ok(written) if !written.unchanged => self.metrics.published(staged.table),
+            Ok(_) => {}
+            Err(_) => self.metrics.failed(staged.table),
+        }
+        result
+    }
+
+    async fn write_in_turn(&self, staged: &StagedArtifact, run: &Run) -> Result<Written, WriteError> {
+        let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
+        let _turn = self.locks.lock(staged).await;
+        let published = self.manifest(staged).await?;
+        if let Some(manifest) = &published
+            && manifest.staged_sha256 == staged.artifact.sha256
+            && manifest.writer_version == WRITER_VERSION
+            && self.lake.size(&manifest.key).await? == Some(manifest.bytes)
+        {
+            debug!(key = manifest.key, version = manifest.version, "artifact unchanged");
+            return Ok(Written { curated: manifest.curated(), unchanged: true });
+        }
+        let bytes = self.lake.get_verified(&staged.artifact).await?;
+        let (parquet, sha256) = self.encode(bytes, staged).await?;
+        let key = keys::curated(staged.table, staged.exchange, staged.trade_date);
+        let version = match &published {
+            None => 1,
+            // The same content: the file is missing or short, or other staged bytes hold the same rows.
+            Some(manifest) if manifest.sha256 == sha256 => {
+                let stands = self.lake.size(&key).await? == Some(manifest.bytes);
+                if !stands {
+                    warn!(
+                        key,
+                        version = manifest.version,
+                        "curated file was not as its manifest says; published again"
+                    );
+                    self.lake.publish(&key, parquet).await?;
+                }
+                return Ok(Written { curated: manifest.curated(), unchanged: stands });
+            }
+            Some(manifest) => {
+                self.keep_in_history(manifest).await?;
+                manifest.version + 1
+            }
+        };
+        let manifest = Manifest {
+            table: staged.table,
+            exchange: staged.exchange,
+            trade_date: staged.trade_date,
+            version,
+            key,
+            sha256,
+            bytes: parquet.len() as u64,
+            rows: staged.artifact.rows,
+            source_sha256: staged.source_sha256,
+            staged_sha256: staged.artifact.sha256,
+            counts: staged.counts,
+            schema_version: SCHEMA_VERSION,
+            writer_version: WRITER_VERSION,
+            run_id: run.run_id.clone(),
+            trace_id: run.trace_id.clone(),
+            published_at: (self.clock)(),
+        };
+        self.lake.publish(&manifest.key, parquet).await?;
+        self.lake.publish(&Manifest::key_of(staged), manifest.to_json()).await?;
+        info!(key = manifest.key, version, rows = manifest.rows, bytes = manifest.bytes, "artifact published");
+        Ok(Written { curated: manifest.curated(), unchanged: false })
+    }
+
+    async fn manifest(&self, staged: &StagedArtifact) -> Result<Option<Manifest>, WriteError> {
+        let key = Manifest::key_of(staged);
+        let Some(bytes) = self.lake.get(&key).await? else { return Ok(None) };
+        Manifest::from_json(&bytes).map(Some).map_err(|source| WriteError::Manifest { key, source })
+    }
+
+    /// Decodes, checks and encodes away from the async threads.
+    async fn encode(&self, bytes: Bytes, staged: &StagedArtifact) -> Result<(Bytes, Sha256), WriteError> {
+        let (encoding, artifact, span) = (self.encoding, staged.clone(), Span::current());
+        let work = move || {
+            let _span = info_span!(parent: span, "encode parquet").entered();
+            encode(&encoding, &bytes, &artifact)
+        };
+        tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or_else(|source| Err(WriteError::CutOff { key: staged.artifact.key.clone(), source }))
+    }
+
+    /// Copies the published file to the history before it is replaced.
+    async fn keep_in_history(&self, manifest: &Manifest) -> Result<(), WriteError> {
+        let Manifest { table, exchange, trade_date, version, sha256, .. } = *manifest;
+        let key = keys::history(table, exchange, trade_date, version, &sha256);
+        let curated = ArtifactRef { key: manifest.key.clone(), sha256, bytes: manifest.bytes, rows: manifest.rows };
+        match self.lake.get_verified(&curated).await {
+            Ok(bytes) => {
+                self.lake.put_if_absent(&key, bytes).await?;
+                Ok(())
+            }
+            // A write was cut off between file and manifest: its file stands, and the earlier one was kept before.
+            Err(_) if self.lake.get_verified(&ArtifactRef { key, ..curated }).await.is_ok() => Ok(()),
+            Err(_) => Err(WriteError::EarlierVersionLost { key: manifest.key.clone(), version, expected: sha256 }),
+        }
+    }
+}
+
+fn encode(encoding: &Encoding, bytes: &Bytes, staged: &StagedArtifact) -> Result<(Bytes, Sha256), WriteError> {
+    let rows: RecordBatch = staged::read(bytes, staged)
+        .map_err(|source| WriteError::Staged { key: staged.artifact.key.clone(), source })?;
+    let parquet = encoding.encode(staged.table, &rows).map_err(|source| WriteError::Encode {
+        table: staged.table,
+        trade_date: staged.trade_date,
+        source,
+    })?;
+    let sha256 = Sha256::of(&parquet);
+    Ok((Bytes::from(parquet), sha256))
+}
+
+/// Two contents for one session in one call: which of them is the correction, nobody can tell.
+fn refuse_ambiguous(artifacts: &[StagedArtifact]) -> Result<(), WriteError> {
+    let mut named = HashMap::new();
+    for StagedArtifact { table, exchange, trade_date, artifact, .. } in artifacts {
+        let (table, exchange, trade_date) = (*table, *exchange, *trade_date);
+        let first = *named.entry((table, exchange, trade_date)).or_insert(artifact.sha256);
+        if first != artifact.sha256 {
+            return Err(WriteError::Ambiguous { table, exchange, trade_date });
+        }
+    }
+    Ok(())
+}

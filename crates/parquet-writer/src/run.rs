@@ -1,0 +1,54 @@
+//! The life of the service.
+
+use champion_lake::{Lake, LakeError};
+use champion_proto::{DESCRIPTORS, MAX_MESSAGE_BYTES};
+use champion_service::{Listeners, ServeError, Server, ServiceIdentity, Shutdown};
+use champion_telemetry::Registry;
+use chrono::Utc;
+use parquet::errors::ParquetError;
+use thiserror::Error;
+
+use crate::config::Config;
+use crate::grpc::{Grpc, GrpcServer};
+use crate::metrics::Metrics;
+use crate::parquet_file::Encoding;
+use crate::publisher::Publisher;
+
+/// Who the process is.
+pub const IDENTITY: ServiceIdentity =
+    ServiceIdentity { name: "champion-parquet-writer", version: env!("CARGO_PKG_VERSION") };
+
+/// Why the service could not start or go on.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The lake cannot be opened.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// The settings of the encoding are not usable.
+    #[error("invalid [parquet] settings: {0}")]
+    Encoding(#[from] ParquetError),
+    /// The metrics cannot be registered.
+    #[error("cannot register the metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The server failed.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// Serves until `shutdown`.
+///
+/// # Errors
+/// [`RunError`] when the lake, the settings or the server cannot be used.
+pub async fn run(config: Config, listeners: Listeners, registry: Registry, shutdown: Shutdown) -> Result<(), RunError> {
+    let lake = Lake::open_folder(&config.lake.folder)?;
+    let encoding = Encoding::new(config.parquet.zstd_level, config.parquet.row_group_rows)?;
+    let metrics = Metrics::register(&registry)?;
+    let publisher = Publisher::new(lake, encoding, metrics, config.write.max_concurrent_artifacts, Utc::now);
+    let service = GrpcServer::new(Grpc::new(publisher)).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    Server::new(listeners, registry, &config.server)
+        .add_service(service)
+        .reflection(DESCRIPTORS)
+        .serve(shutdown)
+        .await?;
+    Ok(())
+}

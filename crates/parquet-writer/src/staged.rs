@@ -1,0 +1,142 @@
+//! Reading a staged artifact and checking that it is what its reference says.
+
+use std::collections::HashSet;
+use std::io::Cursor;
+
+use arrow::array::{Array, AsArray};
+use arrow::compute::concat_batches;
+use arrow::datatypes::Date32Type;
+use arrow::error::ArrowError;
+use arrow::ipc::reader::{FileReader, StreamReader};
+use arrow::record_batch::RecordBatch;
+use arrow::row::{RowConverter, SortField};
+use bytes::Bytes;
+use champion_market_data::{StagedArtifact, TradeDate};
+use thiserror::Error;
+
+use crate::parquet_file;
+
+/// First bytes of the IPC file format; the stream format has none.
+const FILE_MAGIC: &[u8] = b"ARROW1";
+
+/// Why staged bytes are not the table they claim to be. Nothing of them is published.
+#[derive(Debug, Error)]
+pub enum StagedError {
+    /// The bytes are no Arrow IPC.
+    #[error("not readable as Arrow IPC: {0}")]
+    Format(#[from] ArrowError),
+    /// The columns are not the table's.
+    #[error("the columns are not those of the table: expected {expected}, found {found}")]
+    Schema {
+        /// The table's columns that are missing or differ.
+        expected: String,
+        /// The columns that stand there instead.
+        found: String,
+    },
+    /// The number of rows is not that of the reference.
+    #[error("expected {expected} rows, found {found}")]
+    Rows {
+        /// Rows of the reference.
+        expected: u64,
+        /// Rows in the bytes.
+        found: u64,
+    },
+    /// A row belongs to another session.
+    #[error("row {row}: expected the trade date {expected}, found {found}")]
+    TradeDate {
+        /// 0-based row.
+        row: usize,
+        /// Date of the reference.
+        expected: TradeDate,
+        /// Days since 1970-01-01 in the row, as a date where it is one.
+        found: String,
+    },
+    /// Two rows have the same natural key, so that the warehouse would keep one of them only.
+    #[error("row {row} repeats the natural key of an earlier row")]
+    DuplicateKey {
+        /// 0-based row.
+        row: usize,
+    },
+}
+
+/// Reads staged bytes (IPC file or stream) as one batch that holds what the reference promises.
+///
+/// # Errors
+/// [`StagedError`] when the columns, the number of rows, a trade date or the uniqueness of the natural key is wrong.
+pub(crate) fn read(bytes: &Bytes, staged: &StagedArtifact) -> Result<RecordBatch, StagedError> {
+    let batches: Vec<RecordBatch> = if bytes.starts_with(FILE_MAGIC) {
+        FileReader::try_new(Cursor::new(bytes), None)?.collect::<Result<_, _>>()?
+    } else {
+        StreamReader::try_new(Cursor::new(bytes), None)?.collect::<Result<_, _>>()?
+    };
+    for batch in &batches {
+        check_schema(batch, staged)?;
+    }
+    let rows = match batches.as_slice() {
+        [] => parquet_file::empty(staged.table),
+        [batch] => batch.clone().with_schema(staged.table.schema())?,
+        _ => concat_batches(&staged.table.schema(), &batches)?,
+    };
+    if rows.num_rows() as u64 != staged.artifact.rows {
+        return Err(StagedError::Rows { expected: staged.artifact.rows, found: rows.num_rows() as u64 });
+    }
+    check_trade_date(&rows, staged)?;
+    check_keys(&rows, staged)?;
+    Ok(rows)
+}
+
+fn check_schema(batch: &RecordBatch, staged: &StagedArtifact) -> Result<(), StagedError> {
+    let expected = staged.table.schema();
+    let found = batch.schema();
+    if found.fields() == expected.fields() {
+        return Ok(());
+    }
+    let describe = |these: &arrow::datatypes::Fields, others: &arrow::datatypes::Fields| {
+        let differing: Vec<String> = these
+            .iter()
+            .enumerate()
+            .filter(|(position, field)| others.get(*position) != Some(field))
+            .map(|(_, field)| {
+                let null = if field.is_nullable() { " null" } else { "" };
+                format!("{} {}{null}", field.name(), field.data_type())
+            })
+            .collect();
+        if differing.is_empty() { "no further column".to_owned() } else { differing.join(", ") }
+    };
+    Err(StagedError::Schema {
+        expected: describe(expected.fields(), found.fields()),
+        found: describe(found.fields(), expected.fields()),
+    })
+}
+
+fn check_trade_date(rows: &RecordBatch, staged: &StagedArtifact) -> Result<(), StagedError> {
+    let column = rows.column_by_name(staged.table.spec().date_column).expect("the schema was checked");
+    let expected = staged.trade_date.days_since_epoch();
+    let days = column.as_primitive::<Date32Type>().values();
+    match days.iter().position(|day| *day != expected) {
+        None => Ok(()),
+        Some(row) => Err(StagedError::TradeDate {
+            row,
+            expected: staged.trade_date,
+            found: TradeDate::from_days_since_epoch(days[row])
+                .map_or_else(|| format!("day {}", days[row]), |date| date.to_string()),
+        }),
+    }
+}
+
+fn check_keys(rows: &RecordBatch, staged: &StagedArtifact) -> Result<(), StagedError> {
+    let columns: Vec<_> = staged
+        .table
+        .spec()
+        .key
+        .iter()
+        .map(|name| rows.column_by_name(name).cloned().expect("the schema was checked"))
+        .collect();
+    let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
+    let keys = RowConverter::new(fields)?.convert_columns(&columns)?;
+    let mut seen = HashSet::with_capacity(keys.num_rows());
+    match keys.iter().position(|key| !seen.insert(key)) {
+        None => Ok(()),
+        Some(row) => Err(StagedError::DuplicateKey { row }),
+    }
+}

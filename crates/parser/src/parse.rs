@@ -1,0 +1,161 @@
+//! The use case: one raw file to its staged tables.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use champion_decode::{DECODER_VERSION, Limits, Refusal, Request};
+use champion_lake::{Lake, LakeError};
+use champion_market_data::RawArtifact;
+use champion_market_data::artifact::keys;
+use champion_telemetry::semconv;
+use futures::future::try_join_all;
+use tokio::sync::Semaphore;
+use tracing::{info, info_span, warn};
+
+use crate::ParseError;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::report::Report;
+use crate::staging::{Staging, stage};
+
+/// The answer to a parse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parse {
+    /// The tables are staged.
+    Parsed {
+        /// The books and what was written.
+        report: Report,
+        /// Whether the work had been done before.
+        reused: bool,
+    },
+    /// The whole file is refused and nothing of it is staged.
+    Refused(Refusal),
+}
+
+/// Parses raw files.
+#[derive(Debug)]
+pub struct Parser {
+    lake: Lake,
+    limits: Limits,
+    workers: Arc<Semaphore>,
+    metrics: Metrics,
+}
+
+impl Parser {
+    /// Makes a parser over a lake.
+    #[must_use]
+    pub fn new(config: &Config, lake: Lake, metrics: Metrics) -> Self {
+        let workers = Arc::new(Semaphore::new(config.workers()));
+        Self { lake, limits: config.limits.into(), workers, metrics }
+    }
+
+    /// Parses one raw file, or finds that it has been parsed.
+    ///
+    /// # Errors
+    /// [`ParseError`] when the raw bytes are not there or not what they should be, or when the lake fails.
+    pub async fn parse(&self, run_id: &str, raw: &RawArtifact) -> Result<Parse, ParseError> {
+        check(raw)?;
+        let RawArtifact { dataset, exchange, trade_date, artifact: source } = raw;
+        let report_key = keys::parse_report(*dataset, *exchange, *trade_date, &source.sha256, DECODER_VERSION);
+        if let Some(report) = self.done_before(&report_key, raw).await? {
+            info!(%dataset, %trade_date, run_id, "parsed before");
+            return Ok(Parse::Parsed { report, reused: true });
+        }
+        let bytes = self.lake.get_verified(source).await?;
+        let staging = match self.work(raw, bytes).await? {
+            Ok(staging) => staging,
+            Err(refusal) => {
+                self.metrics.refused(*dataset, &refusal);
+                let (code, reason) = (refusal.code.as_str(), &refusal.reason);
+                warn!(%dataset, %trade_date, run_id, key = source.key, code, reason, "file refused");
+                return Ok(Parse::Refused(refusal));
+            }
+        };
+        self.write(&report_key, &staging).await?;
+        self.metrics.parsed(&staging.report, staging.stocks);
+        let counts = staging.report.counts;
+        info!(
+            %dataset,
+            %trade_date,
+            run_id,
+            era = %staging.report.era,
+            rows_in = counts.rows_in,
+            published = counts.published,
+            quarantined = counts.quarantined,
+            filtered = counts.filtered,
+            "tables staged"
+        );
+        Ok(Parse::Parsed { report: staging.report, reused: false })
+    }
+
+    /// Returns the report of an earlier parse while everything it names is there.
+    async fn done_before(&self, report_key: &str, raw: &RawArtifact) -> Result<Option<Report>, LakeError> {
+        let Some(bytes) = self.lake.get(report_key).await? else { return Ok(None) };
+        let report: Report = match serde_json::from_slice(&bytes) {
+            Ok(report) => report,
+            Err(error) => {
+                warn!(key = report_key, %error, "the report cannot be read; the file is parsed again");
+                return Ok(None);
+            }
+        };
+        if report.source_sha256 != raw.artifact.sha256 {
+            return Ok(None);
+        }
+        for artifact in report.artifacts() {
+            if self.lake.size(&artifact.key).await? != Some(artifact.bytes) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(report))
+    }
+
+    /// Decodes and encodes on a worker thread, as many files at a time as there are places.
+    async fn work(&self, raw: &RawArtifact, bytes: Bytes) -> Result<Result<Staging, Refusal>, ParseError> {
+        let place = Arc::clone(&self.workers).acquire_owned().await.expect("the semaphore is never closed");
+        let request = Request {
+            dataset: raw.dataset,
+            exchange: raw.exchange,
+            trade_date: Some(raw.trade_date),
+            limits: self.limits,
+        };
+        let raw = raw.clone();
+        let span = info_span!(
+            "decode",
+            { semconv::CHAMPION_DATASET } = %raw.dataset,
+            { semconv::CHAMPION_TRADE_DATE } = %raw.trade_date,
+            { semconv::CHAMPION_BYTES } = bytes.len(),
+            { semconv::CHAMPION_ROWS } = tracing::field::Empty,
+        );
+        let work = move || {
+            // Kept to the end of the work, also when the caller has gone away.
+            let _place = place;
+            let _entered = span.enter();
+            let staged = stage(&raw, &bytes, &request);
+            if let Ok(Ok(staging)) = &staged {
+                span.record(semconv::CHAMPION_ROWS, staging.report.counts.published);
+            }
+            staged
+        };
+        tokio::task::spawn_blocking(work).await?
+    }
+
+    /// Writes tables and quarantine, then the report that says they are there. A staged key is a function of its bytes,
+    /// so replacing one that was cut off or collected changes nothing for its readers.
+    async fn write(&self, report_key: &str, staging: &Staging) -> Result<(), LakeError> {
+        // Side by side: each waits for the disk, not for the others.
+        let writes =
+            staging.artifacts.iter().map(|artifact| self.lake.publish(&artifact.reference.key, artifact.bytes.clone()));
+        try_join_all(writes).await?;
+        let json = serde_json::to_vec_pretty(&staging.report).expect("a report is plain data");
+        self.lake.publish(report_key, Bytes::from(json)).await
+    }
+}
+
+/// A reference whose key is not where such bytes lie comes from no scraper.
+fn check(raw: &RawArtifact) -> Result<(), ParseError> {
+    let folder = keys::raw_folder(raw.exchange, raw.dataset, raw.trade_date);
+    if raw.artifact.key.strip_prefix(&folder).is_some_and(|rest| rest.starts_with('/')) {
+        return Ok(());
+    }
+    Err(ParseError::Invalid(format!("raw.artifact.key: {} is not below {folder}", raw.artifact.key)))
+}

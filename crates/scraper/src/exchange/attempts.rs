@@ -1,0 +1,311 @@
+//! Asks an exchange for one report: pace, breaker, session, request, judgement, retry.
+
+use std::time::{Duration, Instant};
+
+use champion_decode::{Inspection, Refusal, inspect};
+use champion_market_data::{Calendar, Dataset, Report, TradeDate};
+use champion_retry::{Deadline, Decision, GiveUp, Policy};
+use tokio::sync::Semaphore;
+use tracing::{debug, warn};
+use url::Url;
+
+use super::Source;
+use super::address::{Address, Addresses};
+use super::guard::{Guard, Silence};
+use super::http::{Get, HttpClient};
+use super::pace::Pace;
+use super::session::{Session, WarmUp};
+use crate::classify::{Action, Asked, Class, Judgement, classify, is_worth_inspecting};
+use crate::config::{Config, MinRows, seconds};
+use crate::metrics::Metrics;
+use crate::received::{Answer, Received};
+use crate::{Clock, Error, FetchError};
+
+/// The exchanges, as far as the scraper sees them.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    addresses: Addresses,
+    archive: Host,
+    api: Host,
+    policy: Policy,
+    block: Duration,
+    min_rows: MinRows,
+    calendar: Calendar,
+    clock: Clock,
+}
+
+/// One source with everything that belongs to it alone: a slow host holds up no other.
+#[derive(Debug)]
+struct Host {
+    source: Source,
+    client: HttpClient,
+    guard: Guard,
+    pace: Pace,
+    places: Semaphore,
+    session: Session,
+}
+
+/// Which report is wanted, and until when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub(crate) dataset: Dataset,
+    pub(crate) date: TradeDate,
+    pub(crate) report: &'a Report,
+    pub(crate) deadline: Deadline,
+}
+
+/// What the exchange holds.
+#[derive(Debug)]
+pub(crate) enum Finding {
+    /// The report.
+    Fetched(Box<Fetched>),
+    /// Something else, or nothing.
+    Judged(Judgement),
+}
+
+/// A report as received.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub(crate) url: Url,
+    pub(crate) answer: Answer,
+    pub(crate) inspection: Inspection,
+    pub(crate) attempts: u32,
+}
+
+/// What one attempt brought.
+struct Attempt {
+    received: Received,
+    inspection: Option<Result<Inspection, Refusal>>,
+    judgement: Judgement,
+}
+
+impl Exchange {
+    pub(crate) fn new(config: &Config, calendar: Calendar, clock: Clock, metrics: &Metrics) -> Result<Self, Error> {
+        let host = |source: Source| Host::new(source, config, metrics);
+        Ok(Self {
+            addresses: Addresses::new(&config.source),
+            archive: host(Source::NseArchive)?,
+            api: host(Source::NseApi)?,
+            policy: config.retry.policy(),
+            block: seconds(config.breaker.block_seconds),
+            min_rows: config.min_rows,
+            calendar,
+            clock,
+        })
+    }
+
+    /// Asks for a report until there is an answer, the deadline ends or asking on makes no sense.
+    ///
+    /// # Errors
+    /// [`FetchError`] when there is no answer.
+    pub(crate) async fn ask(&self, question: Question<'_>) -> Result<Finding, FetchError> {
+        let host = match Source::of(question.report) {
+            Source::NseArchive => &self.archive,
+            Source::NseApi => &self.api,
+        };
+        let address = self.addresses.resolve(question.report.host, &question.report.path)?;
+        let _place = host.place(question.deadline).await?;
+        let mut attempts = 0;
+        let mut renewed = false;
+        loop {
+            // Before anybody waits for the pace or visits a page: an open breaker rejects at once.
+            if let Err(silence) = host.guard.check(Instant::now()) {
+                return silent(host.source, silence);
+            }
+            let generation = self.warm(host, &question).await?;
+            host.pace.turn(question.deadline).await?;
+            let leave = match host.guard.admit(Instant::now()) {
+                Ok(leave) => leave,
+                Err(silence) => return silent(host.source, silence),
+            };
+            if attempts == 0 {
+                host.guard.first_attempt(Instant::now());
+            }
+            attempts += 1;
+            let mut attempt = self.attempt(host, &address, &question, attempts).await?;
+            if attempt.judgement.class == Class::SessionInvalid && renewed {
+                attempt.judgement.class = Class::Blocked;
+                attempt.judgement.reason.push_str(", with new cookies too");
+            }
+            leave.report(attempt.judgement.class.source_works(), Instant::now());
+            let judgement = attempt.judgement;
+            debug!(source = %host.source, attempts, class = judgement.class.as_str(), "answer judged");
+            match judgement.class.action() {
+                Action::Keep => return kept(address.url, attempt.received, attempt.inspection, attempts, judgement),
+                Action::Absent | Action::Refuse => return Ok(Finding::Judged(judgement)),
+                Action::Silence => {
+                    host.guard.silence(Instant::now(), self.block);
+                    return Ok(Finding::Judged(judgement));
+                }
+                Action::RenewSession => {
+                    renewed = true;
+                    self.renew(host, &question, generation).await?;
+                }
+                Action::Retry => {
+                    if let Some(end) = self.wait(host, attempts, judgement, question.deadline).await {
+                        return end;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        host: &Host,
+        address: &Address,
+        question: &Question<'_>,
+        attempts: u32,
+    ) -> Result<Attempt, FetchError> {
+        let report = question.report;
+        let get = Get { address, referer: report.referer, resend_count: attempts - 1, deadline: question.deadline };
+        let received = host.client.get(get).await;
+        let inspection = look_inside(&received, question.dataset).await?;
+        let asked = Asked {
+            dataset: question.dataset,
+            date: question.date,
+            era: report.era,
+            needs_session: report.needs_session,
+            min_rows: self.min_rows.of(report.era),
+            calendar: &self.calendar,
+            now: self.clock.now(),
+        };
+        let judgement = classify(&received, inspection.as_ref(), &asked);
+        Ok(Attempt { received, inspection, judgement })
+    }
+
+    /// Waits before the next attempt, or returns how the question ends.
+    async fn wait(
+        &self,
+        host: &Host,
+        attempts: u32,
+        judgement: Judgement,
+        deadline: Deadline,
+    ) -> Option<Result<Finding, FetchError>> {
+        let now = Instant::now();
+        if let Some(asked) = judgement.retry_after {
+            // Everybody waits, not only this fetch; but no answer can silence a host for longer than a block does.
+            host.pace.hold(now + asked.min(self.block));
+        }
+        match host.guard.after_failure(&self.policy, attempts, judgement.retry_after, deadline, now) {
+            Decision::RetryAfter(wait) => {
+                warn!(
+                    source = %host.source,
+                    attempts,
+                    class = judgement.class.as_str(),
+                    reason = judgement.reason,
+                    wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                    "asking again"
+                );
+                tokio::time::sleep(wait).await;
+                None
+            }
+            Decision::GiveUp(gave_up) => Some(given_up(host.source, attempts, gave_up, judgement)),
+        }
+    }
+
+    /// Fetches cookies where the source wants some and there are none; returns their generation.
+    async fn warm(&self, host: &Host, question: &Question<'_>) -> Result<u64, FetchError> {
+        if !question.report.needs_session {
+            return Ok(0);
+        }
+        let (warm_up, generation) = host.session.ensure(Instant::now()).await;
+        self.visit(host, question, warm_up).await?;
+        Ok(generation)
+    }
+
+    async fn renew(&self, host: &Host, question: &Question<'_>, refused: u64) -> Result<(), FetchError> {
+        let (warm_up, _) = host.session.renew(refused).await;
+        self.visit(host, question, warm_up).await
+    }
+
+    /// Visits the report's page for its cookies. What the page says does not matter: the report's answer will show
+    /// whether the cookies are good.
+    async fn visit(&self, host: &Host, question: &Question<'_>, warm_up: Option<WarmUp<'_>>) -> Result<(), FetchError> {
+        let Some(warm_up) = warm_up else { return Ok(()) };
+        let page = question.report.referer;
+        let path = page.strip_prefix("https://").and_then(|rest| rest.find('/').map(|at| &rest[at..])).unwrap_or("/");
+        let address = self.addresses.resolve(question.report.host, path)?;
+        host.pace.turn(question.deadline).await?;
+        warm_up.begin();
+        let get = Get { address: &address, referer: page, resend_count: 0, deadline: question.deadline };
+        let received = host.client.get(get).await;
+        warm_up.end(Instant::now());
+        let status = match &received {
+            Received::Answer(answer) => Some(answer.status),
+            Received::Failure(_) => None,
+        };
+        debug!(source = %host.source, status, "visited the report's page for cookies");
+        Ok(())
+    }
+}
+
+impl Host {
+    fn new(source: Source, config: &Config, metrics: &Metrics) -> Result<Self, Error> {
+        let session = Session::new(Duration::from_secs(config.source.session_max_age_seconds));
+        let cookies = match source {
+            Source::NseArchive => None,
+            Source::NseApi => Some(session.cookies()),
+        };
+        Ok(Self {
+            source,
+            client: HttpClient::new(&config.source, &config.limits, cookies)?,
+            guard: Guard::new(source, config.breaker.breaker(), config.retry.budget(), metrics.clone()),
+            pace: Pace::new(&config.pace),
+            places: Semaphore::new(config.limits.concurrent_requests),
+            session,
+        })
+    }
+
+    /// Waits for a place among the requests that run at the same time.
+    async fn place(&self, deadline: Deadline) -> Result<tokio::sync::SemaphorePermit<'_>, FetchError> {
+        match tokio::time::timeout_at(deadline.instant().into(), self.places.acquire()).await {
+            Ok(place) => Ok(place.expect("the semaphore is never closed")),
+            Err(_) => Err(FetchError::Deadline { waiting_for: "a place among the concurrent requests" }),
+        }
+    }
+}
+
+/// Looks inside an answer, away from the threads that serve requests.
+async fn look_inside(received: &Received, dataset: Dataset) -> Result<Option<Result<Inspection, Refusal>>, FetchError> {
+    match received {
+        Received::Answer(answer) if is_worth_inspecting(answer) => {
+            let body = answer.body.clone();
+            Ok(Some(tokio::task::spawn_blocking(move || inspect(&body, dataset)).await?))
+        }
+        Received::Answer(_) | Received::Failure(_) => Ok(None),
+    }
+}
+
+fn kept(
+    url: Url,
+    received: Received,
+    inspection: Option<Result<Inspection, Refusal>>,
+    attempts: u32,
+    judgement: Judgement,
+) -> Result<Finding, FetchError> {
+    match (received, inspection) {
+        (Received::Answer(answer), Some(Ok(inspection))) => {
+            Ok(Finding::Fetched(Box::new(Fetched { url, answer, inspection, attempts })))
+        }
+        _ => Ok(Finding::Judged(Judgement { class: Class::Malformed, ..judgement })),
+    }
+}
+
+fn silent(source: Source, silence: Silence) -> Result<Finding, FetchError> {
+    match silence {
+        Silence::Blocked(left) => Ok(Finding::Judged(Judgement {
+            class: Class::Blocked,
+            reason: format!("{source} has blocked us and is not asked for another {} s", left.as_secs()),
+            retry_after: Some(left),
+        })),
+        Silence::Breaker(rejected) => Err(FetchError::BreakerOpen { source_name: source, rejected }),
+    }
+}
+
+fn given_up(source: Source, attempts: u32, gave_up: GiveUp, judgement: Judgement) -> Result<Finding, FetchError> {
+    if judgement.class.is_unreachable() {
+        return Err(FetchError::Unreachable { source_name: source, attempts, gave_up, reason: judgement.reason });
+    }
+    Ok(Finding::Judged(judgement))
+}

@@ -1,0 +1,188 @@
+//! What keeps a source from being asked too much: breaker, silence after a block, retry budget.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use champion_retry::{
+    Breaker, BreakerConfig, Budget, BudgetConfig, Deadline, Decision, Outcome, Permit, Policy, Rejected,
+};
+use tracing::{info, warn};
+
+use crate::Source;
+use crate::metrics::Metrics;
+
+/// The guard of one source, shared by all fetches.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    source: Source,
+    state: Mutex<State>,
+    metrics: Metrics,
+}
+
+#[derive(Debug)]
+struct State {
+    breaker: Breaker,
+    budget: Budget,
+    blocked_until: Option<Instant>,
+}
+
+/// Why a source is not asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// It has blocked us; asking goes on after this time.
+    Blocked(Duration),
+    /// The breaker lets nothing through.
+    Breaker(Rejected),
+}
+
+/// Leave for one request; given up without a result when it is dropped.
+pub(crate) struct Leave<'a> {
+    guard: &'a Guard,
+    permit: Option<Permit>,
+}
+
+impl Guard {
+    pub(crate) fn new(source: Source, breaker: BreakerConfig, budget: BudgetConfig, metrics: Metrics) -> Self {
+        let state = State { breaker: Breaker::new(breaker), budget: Budget::new(budget), blocked_until: None };
+        Self { source, state: Mutex::new(state), metrics }
+    }
+
+    /// Tells, before anybody waits for the pace, whether the source is asked at all.
+    pub(crate) fn check(&self, now: Instant) -> Result<(), Silence> {
+        self.change(now, |state| state.breaker.check(now))
+    }
+
+    /// Asks to make one request.
+    pub(crate) fn admit(&self, now: Instant) -> Result<Leave<'_>, Silence> {
+        let permit = self.change(now, |state| state.breaker.try_acquire(now))?;
+        Ok(Leave { guard: self, permit: Some(permit) })
+    }
+
+    /// Notes the first attempt of a fetch in the retry budget.
+    pub(crate) fn first_attempt(&self, now: Instant) {
+        self.state().budget.record_call(now);
+    }
+
+    /// Decides about another attempt.
+    pub(crate) fn after_failure(
+        &self,
+        policy: &Policy,
+        attempts: u32,
+        retry_after: Option<Duration>,
+        deadline: Deadline,
+        now: Instant,
+    ) -> Decision {
+        policy.after_failure(attempts, retry_after, deadline, &mut self.state().budget, now, &mut rand::rng())
+    }
+
+    /// Keeps silent towards the source: it has blocked us, and a block is met by silence.
+    pub(crate) fn silence(&self, now: Instant, time: Duration) {
+        let mut state = self.state();
+        let from = state.breaker.state();
+        state.breaker.force_open(now, time);
+        state.blocked_until = Some(now + time);
+        self.note_transition(from, &state);
+        warn!(source = %self.source, seconds = time.as_secs(), "the source has blocked us and is not asked for a while");
+    }
+
+    /// Runs an operation of the breaker and reports its change of state.
+    fn change<T>(&self, now: Instant, operation: impl FnOnce(&mut State) -> Result<T, Rejected>) -> Result<T, Silence> {
+        let mut state = self.state();
+        let from = state.breaker.state();
+        let result = operation(&mut state);
+        self.note_transition(from, &state);
+        result.map_err(|rejected| match state.blocked_until.filter(|until| *until > now) {
+            Some(until) => Silence::Blocked(until - now),
+            None => Silence::Breaker(rejected),
+        })
+    }
+
+    fn note_transition(&self, from: champion_retry::BreakerState, state: &State) {
+        let to = state.breaker.state();
+        if from != to {
+            self.metrics.breaker_transition(self.source, from, to);
+            info!(source = %self.source, from = from.as_str(), to = to.as_str(), "the circuit breaker changed its state");
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Leave<'_> {
+    /// Hands the leave back with what the request showed about the source.
+    pub(crate) fn report(mut self, works: bool, now: Instant) {
+        if !works {
+            self.guard.metrics.breaker_failure(self.guard.source);
+        }
+        self.hand_back(if works { Outcome::Success } else { Outcome::Failure }, now);
+    }
+
+    fn hand_back(&mut self, outcome: Outcome, now: Instant) {
+        if let Some(permit) = self.permit.take() {
+            let mut state = self.guard.state();
+            let from = state.breaker.state();
+            state.breaker.record(permit, outcome, now);
+            self.guard.note_transition(from, &state);
+        }
+    }
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.hand_back(Outcome::Unknown, Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use champion_telemetry::Registry;
+
+    use super::*;
+
+    fn guard() -> (Guard, Registry) {
+        let registry = Registry::new();
+        let metrics = Metrics::register(&registry).expect("the names are free");
+        (Guard::new(Source::NseArchive, BreakerConfig::default(), BudgetConfig::default(), metrics), registry)
+    }
+
+    fn exposed(registry: &Registry) -> String {
+        prometheus::TextEncoder::new().encode_to_string(&registry.gather()).expect("encodable")
+    }
+
+    #[test]
+    fn failures_open_the_breaker_and_the_three_metrics_say_so() {
+        let (guard, registry) = guard();
+        let now = Instant::now();
+        for _ in 0..5 {
+            guard.admit(now).expect("closed").report(false, now);
+        }
+        assert!(matches!(guard.check(now), Err(Silence::Breaker(_))));
+        let text = exposed(&registry);
+        assert!(text.contains("circuit_breaker_state{source=\"nse_archive\"} 2"), "{text}");
+        assert!(text.contains("circuit_breaker_failures_total{source=\"nse_archive\"} 5"), "{text}");
+        let opened =
+            "circuit_breaker_state_transitions_total{from_state=\"closed\",source=\"nse_archive\",to_state=\"open\"} 1";
+        assert!(text.contains(opened), "{text}");
+    }
+
+    #[test]
+    fn after_a_block_nothing_is_asked_for_its_whole_time() {
+        let (guard, _registry) = guard();
+        let now = Instant::now();
+        guard.silence(now, Duration::from_secs(600));
+        let later = now + Duration::from_secs(599);
+        assert_eq!(guard.admit(later).err(), Some(Silence::Blocked(Duration::from_secs(1))));
+        assert!(guard.admit(now + Duration::from_secs(600)).is_ok());
+    }
+
+    #[test]
+    fn a_request_given_up_by_its_caller_says_nothing_about_the_source() {
+        let (guard, registry) = guard();
+        for _ in 0..20 {
+            drop(guard.admit(Instant::now()).expect("closed"));
+        }
+        assert!(exposed(&registry).contains("circuit_breaker_failures_total{source=\"nse_archive\"} 0"));
+    }
+}

@@ -1,0 +1,16 @@
+//! The exchange's side: everything between "we want this report" and "this is what came".
+//!
+//! Network is touched in `http` only. `attempts` drives one report through pace, breaker, session, request,
+//! classification and retry.
+
+mod address;
+mod attempts;
+mod egress;
+mod guard;
+mod http;
+mod pace;
+mod session;
+mod source;
+
+pub(crate) use attempts::{Exchange, Fetched, Finding, Question};
+pub use source::Source;

@@ -1,0 +1,8 @@
+//! The scraper as its callers see it: real gRPC, a real HTTP exchange on loopback, a real lake in a temporary folder.
+
+mod answers;
+mod exchange;
+mod faults;
+mod harness;
+mod sessions;
+mod traces;

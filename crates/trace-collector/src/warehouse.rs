@@ -1,0 +1,87 @@
+//! The warehouse, as far as spans need it.
+
+use std::time::Duration;
+
+use clickhouse::error::Error as ClientError;
+use clickhouse::{Client, Compression};
+use thiserror::Error;
+
+use crate::config::WarehouseSection;
+use crate::row::SpanRow;
+use crate::schema::{TABLE, statements};
+
+/// A statement that failed.
+#[derive(Debug, Error)]
+pub(crate) enum WarehouseError {
+    /// No answer: away, or slow beyond the time allowed.
+    #[error("the warehouse does not answer: {0}")]
+    Silent(String),
+    /// An answer that says no.
+    #[error("the warehouse refused: {0}")]
+    Refused(String),
+}
+
+/// Longest part of the warehouse's message that is kept.
+const MESSAGE_CHARS: usize = 300;
+
+/// A ClickHouse by URL.
+#[derive(Debug, Clone)]
+pub(crate) struct Warehouse {
+    client: Client,
+    database: String,
+    retention_days: u32,
+    timeout: Duration,
+}
+
+impl Warehouse {
+    /// Makes a client; nothing is asked yet.
+    pub(crate) fn new(config: &WarehouseSection) -> Self {
+        // The row type is checked against the table by a test, so that no insert need ask for the table's columns.
+        let mut client =
+            Client::default().with_url(&config.url).with_compression(Compression::None).with_validation(false);
+        if !config.user.is_empty() {
+            client = client.with_user(&config.user);
+        }
+        if !config.password.is_empty() {
+            client = client.with_password(config.password.expose());
+        }
+        Self {
+            client,
+            database: config.database.clone(),
+            retention_days: config.retention_days,
+            timeout: Duration::from_secs(config.timeout_seconds),
+        }
+    }
+
+    /// Makes database, tables and view where they are absent.
+    pub(crate) async fn create(&self) -> Result<(), WarehouseError> {
+        for statement in statements(&self.database, self.retention_days) {
+            self.in_time(self.client.query_raw(&statement).execute()).await?;
+        }
+        Ok(())
+    }
+
+    /// Inserts rows with one statement.
+    pub(crate) async fn insert(&self, rows: &[SpanRow]) -> Result<(), WarehouseError> {
+        self.in_time(async {
+            let table = format!("`{}`.`{TABLE}`", self.database);
+            let mut insert = self.client.insert_unescaped::<SpanRow>(&table).await?;
+            for row in rows {
+                insert.write(row).await?;
+            }
+            insert.end().await
+        })
+        .await
+    }
+
+    async fn in_time(&self, statement: impl Future<Output = Result<(), ClientError>>) -> Result<(), WarehouseError> {
+        match tokio::time::timeout(self.timeout, statement).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(ClientError::BadResponse(message))) => {
+                Err(WarehouseError::Refused(message.trim().chars().take(MESSAGE_CHARS).collect()))
+            }
+            Ok(Err(error)) => Err(WarehouseError::Silent(error.to_string())),
+            Err(_) => Err(WarehouseError::Silent(format!("no answer within {:?}", self.timeout))),
+        }
+    }
+}
