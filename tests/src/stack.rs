@@ -126,7 +126,6 @@ impl Answer {
     ///
     /// # Panics
     /// When the command ended otherwise; with all it printed.
-    #[must_use]
     pub fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self

@@ -1,13 +1,16 @@
 //! Tables and numbers for people.
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+
+/// Lines above and below, none between rows.
+const STYLE: TableStyle = UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
 
 /// Builds a table; columns named in `right` are aligned to the right.
 #[must_use]
 pub(crate) fn table(headers: &[&str], right: &[&str], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled).set_header(headers);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).set_header(headers);
     for row in rows {
         let cells = row.into_iter().zip(headers).map(|(text, header)| {
             let alignment = if right.contains(header) { CellAlignment::Right } else { CellAlignment::Left };

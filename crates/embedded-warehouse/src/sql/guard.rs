@@ -159,13 +159,9 @@ impl Guard {
 
 /// Tells whether a table function may follow: some of their names, as `url`, are also functions or columns elsewhere.
 fn function_position(previous: Option<&Token<'_>>) -> bool {
-    const BEFORE: [&str; 7] = ["FROM", "JOIN", "FUNCTION", "IN", "TABLE", "DESCRIBE", "DESC"];
-    previous.is_none_or(|token| {
-        token.is_sign(b',')
-            || token.is_sign(b'(')
-            || BEFORE.iter().any(|word| token.is_word(word))
-            || token.is_word("AS")
-    })
+    const BEFORE: [&str; 7] = ["FROM", "JOIN", "FUNCTION", "IN", "AS", "DESCRIBE", "DESC"];
+    previous
+        .is_none_or(|token| token.is_sign(b',') || token.is_sign(b'(') || BEFORE.iter().any(|word| token.is_word(word)))
 }
 
 fn check_clause(token: &Token<'_>, next: Option<&Token<'_>>, after: Option<&Token<'_>>) -> Result<(), Exception> {

@@ -50,7 +50,7 @@ async fn errors_have_the_status_and_the_text_of_clickhouse() {
         (vec![], "SELECT nothing", 404, 47),
         (vec![], "SELECT 1 FORMAT Nothing", 404, 73),
         (vec![("max_threadz", "1")], "SELECT 1", 404, 115),
-        (vec![("max_threads", "many")], "SELECT 1", 400, 72),
+        (vec![("max_threads", "many")], "SELECT 1", 400, 27),
         (vec![("max_threads' , readonly = '1", "1")], "SELECT 1", 404, 115),
         (vec![("database", "no`where")], "SELECT 1", 404, 81),
         (vec![], "SELECT throwIf(1)", 500, 395),

@@ -86,3 +86,27 @@ pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), Journa
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_of_a_later_version_is_refused_and_left_as_it_is() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("PRAGMA user_version = 99").unwrap();
+        let error = prepare(&connection, Path::new("journal.sqlite")).unwrap_err().to_string();
+        assert!(error.contains("schema version 99, this program knows up to 1"), "{error}");
+    }
+
+    #[test]
+    fn preparing_twice_changes_nothing() {
+        let connection = Connection::open_in_memory().unwrap();
+        prepare(&connection, Path::new("journal.sqlite")).unwrap();
+        prepare(&connection, Path::new("journal.sqlite")).unwrap();
+        let tables: i64 = connection
+            .query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table'", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(tables, 4);
+    }
+}

@@ -51,6 +51,8 @@ pub(crate) struct World {
     pub(crate) parses: Vec<TradeDate>,
     pub(crate) writes: Vec<Vec<TradeDate>>,
     pub(crate) loads: Vec<Vec<TradeDate>>,
+    /// Stage and trace id of each call that carried one, in order.
+    pub(crate) traces: Vec<(&'static str, String)>,
 }
 
 /// The stages. Cloning is cheap; all clones share the world.
@@ -92,6 +94,16 @@ impl Peers {
     }
 }
 
+impl World {
+    /// Notes the trace a call belongs to: the second part of its `traceparent`.
+    fn note_trace<T>(&mut self, stage: &'static str, request: &Request<T>) {
+        let parent = request.metadata().get("traceparent").and_then(|parent| parent.to_str().ok());
+        if let Some(trace_id) = parent.and_then(|parent| parent.split('-').nth(1)) {
+            self.traces.push((stage, trace_id.to_owned()));
+        }
+    }
+}
+
 fn raw_of(request: &FetchRequest) -> RawArtifact {
     let (dataset, exchange): (Dataset, Exchange) =
         (request.dataset.parse().expect("a dataset"), request.exchange.parse().expect("an exchange"));
@@ -106,6 +118,7 @@ impl ScraperService for Peers {
     async fn fetch(&self, request: Request<FetchRequest>) -> Result<Response<FetchResponse>, Status> {
         let raw = raw_of(request.get_ref());
         let mut world = self.world();
+        world.note_trace("fetch", &request);
         world.fetches.push(raw.trade_date);
         let outcome = match world.fates.get(&raw.trade_date) {
             Some(Fate::FetchRefused) => fetch_response::Outcome::Refused(FetchRefused {
@@ -129,6 +142,7 @@ impl ScraperService for Peers {
 #[tonic::async_trait]
 impl ParserService for Peers {
     async fn parse(&self, request: Request<ParseRequest>) -> Result<Response<ParseResponse>, Status> {
+        self.world().note_trace("parse", &request);
         let raw: RawArtifact = request.into_inner().raw.expect("a reference").try_into()?;
         let date = raw.trade_date;
         let mut world = self.world();
@@ -164,6 +178,7 @@ impl ParserService for Peers {
 #[tonic::async_trait]
 impl WriterService for Peers {
     async fn write(&self, request: Request<WriteRequest>) -> Result<Response<WriteResponse>, Status> {
+        self.world().note_trace("write", &request);
         let mut staged = Vec::new();
         for message in request.into_inner().staged {
             staged.push(StagedArtifact::try_from(message)?);
@@ -207,6 +222,7 @@ impl WriterService for Peers {
 impl LoaderService for Peers {
     async fn load(&self, request: Request<LoadRequest>) -> Result<Response<LoadResponse>, Status> {
         let mut world = self.world();
+        world.note_trace("load", &request);
         let mut receipts = Vec::new();
         let mut dates = Vec::new();
         for message in request.into_inner().curated {
