@@ -5,6 +5,7 @@ usage: parquet_equals_warehouse.py WAREHOUSE_URL DATABASE VIEW PARQUET_GLOB KEY,
 Prints "equal: N rows" and exits 0, or prints the first differences and exits 1.
 """
 
+import decimal
 import json
 import sys
 import urllib.parse
@@ -21,7 +22,6 @@ def warehouse_rows(url, database, view, columns, keys):
     sql = f"SELECT {selected} FROM {view} ORDER BY {order} FORMAT JSONCompactEachRow"
     options = {
         "database": database,
-        "output_format_decimal_trailing_zeros": "1",
         "output_format_json_quote_64bit_integers": "0",
     }
     request = urllib.request.Request(f"{url}/?{urllib.parse.urlencode(options)}", data=sql.encode())
@@ -34,6 +34,10 @@ def text(value):
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, decimal.Decimal):
+        # The warehouse's toString leaves trailing zeros away.
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
     return str(value)
 
 

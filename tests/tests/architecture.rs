@@ -25,7 +25,10 @@ fn dependency_table() -> BTreeMap<String, Rule> {
     let section = text.split("## Dependencies").nth(1).expect("it has a section on dependencies");
     let section = section.split("\n## ").next().expect("split yields at least one part");
     let names = |cell: &str| -> BTreeSet<String> {
-        cell.split(',').map(|name| name.trim().trim_matches('`').to_owned()).filter(|name| !name.is_empty() && name != "–").collect()
+        cell.split(',')
+            .map(|name| name.trim().trim_matches('`').to_owned())
+            .filter(|name| !name.is_empty() && name != "–")
+            .collect()
     };
     let mut table = BTreeMap::new();
     for line in section.lines().filter(|line| line.starts_with("| `")) {
@@ -56,7 +59,9 @@ fn every_crate_obeys_the_dependency_table() {
             faults.push(format!("{name} is not in the table"));
             continue;
         };
-        for dependency in package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development) {
+        for dependency in
+            package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development)
+        {
             let inside = dependency.name.starts_with("champion");
             if inside && !rule.may_use.contains(&short(&dependency.name)) {
                 faults.push(format!("{name} uses {}", dependency.name));
@@ -72,8 +77,12 @@ fn every_crate_obeys_the_dependency_table() {
 #[test]
 fn the_dependency_table_names_every_crate_and_no_other() {
     let named: BTreeSet<String> = dependency_table().into_keys().collect();
-    let there: BTreeSet<String> =
-        metadata().workspace_packages().iter().map(|package| short(&package.name)).filter(|name| name != "e2e").collect();
+    let there: BTreeSet<String> = metadata()
+        .workspace_packages()
+        .iter()
+        .map(|package| short(&package.name))
+        .filter(|name| name != "e2e")
+        .collect();
     assert_eq!(named, there);
 }
 
@@ -92,7 +101,8 @@ fn every_version_stands_once_in_the_root_manifest() {
 }
 
 fn tracked_files() -> Vec<PathBuf> {
-    let output = std::process::Command::new("git").arg("ls-files").current_dir(root()).output().expect("git lists the files");
+    let output =
+        std::process::Command::new("git").arg("ls-files").current_dir(root()).output().expect("git lists the files");
     assert!(output.status.success(), "git ls-files: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8 names").lines().map(|line| root().join(line)).collect()
 }
@@ -116,7 +126,9 @@ fn no_exchange_file_is_committed() {
     let data = ["zip", "ZIP", "DAT", "csv", "CSV", "parquet", "arrow"];
     let found: Vec<PathBuf> = tracked_files()
         .into_iter()
-        .filter(|path| path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| data.contains(&extension)))
+        .filter(|path| {
+            path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| data.contains(&extension))
+        })
         .collect();
     assert!(found.is_empty(), "the project ships a generated market, never the exchanges' data: {found:?}");
 }

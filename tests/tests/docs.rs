@@ -12,7 +12,8 @@ fn rendered_tables() -> String {
     for table in Table::ALL {
         let spec = table.spec();
         writeln!(text, "### `{table}`\n").expect("a string takes every text");
-        writeln!(text, "Natural key: {}. Business date: `{}`.\n", quoted(spec.key), spec.date_column).expect("as above");
+        writeln!(text, "Natural key: {}. Business date: `{}`.\n", quoted(spec.key), spec.date_column)
+            .expect("as above");
         writeln!(text, "| column | type | meaning |\n|---|---|---|").expect("as above");
         for column in spec.columns {
             writeln!(text, "| `{}` | {} | {} |", column.name, kind(column), column.doc).expect("as above");

@@ -12,11 +12,8 @@ fn last(events: &[Value]) -> &Value {
 /// Reads the manifests of a table, as they lie in the lake.
 fn manifests(stack: &Stack, table: &str) -> Vec<Value> {
     let folder = stack.folder().join("lake/curated").join(table);
-    let output = std::process::Command::new("find")
-        .arg(&folder)
-        .args(["-name", "*.manifest.json"])
-        .output()
-        .expect("find runs");
+    let output =
+        std::process::Command::new("find").arg(&folder).args(["-name", "*.manifest.json"]).output().expect("find runs");
     let paths = String::from_utf8(output.stdout).expect("UTF-8 names");
     let read = |path: &str| serde_json::from_slice(&std::fs::read(path).expect("a manifest")).expect("JSON");
     paths.lines().map(read).collect()
@@ -60,7 +57,8 @@ fn one_day_reaches_the_warehouse_its_books_balance_and_a_second_run_does_nothing
     assert!(joined.parse::<u64>().expect("a count") > 1_000, "{joined} lines with delivery");
 
     // Ledger and manifest name the run and its trace.
-    let ledger = stack.query("SELECT run_id, trace_id, sha256 FROM load_ledger_current WHERE table = 'normalized_equity_ohlc'");
+    let ledger =
+        stack.query("SELECT run_id, trace_id, sha256 FROM load_ledger_current WHERE table = 'normalized_equity_ohlc'");
     let manifest = &manifests(&stack, "normalized_equity_ohlc")[0];
     assert_eq!(ledger[0]["run_id"], manifest["run_id"]);
     assert_eq!(ledger[0]["trace_id"], manifest["trace_id"]);

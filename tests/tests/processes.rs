@@ -20,26 +20,19 @@ fn is_alive(pid: u32) -> bool {
 fn sigterm_under_load_drains_every_service_within_its_deadline_and_nothing_is_left_running() {
     let stack = Stack::builder().start();
     let arguments = ["backfill", "bhavcopy", "--from", "2024-07-08", "--to", "2024-09-30", "--json"];
-    let mut load = stack.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("champion runs");
+    let mut load =
+        stack.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("champion runs");
     wait_until("the backfill to be under way", Duration::from_secs(30), || {
         let written = stack.folder().join("lake/staged/normalized_equity_ohlc");
         written.is_dir().then_some(())
     });
     let pids: Vec<u32> = stack.services().iter().map(|service| stack.pid(service)).collect();
     let began = Instant::now();
-    let folder = stack.folder().to_owned();
-    let logs = |service: &str| std::fs::read_to_string(folder.join("logs").join(format!("{service}.log"))).unwrap_or_default();
-    let kept = tempfile::tempdir().expect("a temporary folder");
-    let status = {
-        // The logs are read before the folder goes with the stack.
-        signal("-TERM", stack.pid("orchestrator"));
-        wait_until("the orchestrator to end", DEADLINE, || (!is_alive(stack.pid("orchestrator"))).then_some(()));
-        for service in ["orchestrator"] {
-            assert!(logs(service).contains("stopped"), "{service} did not stop in order:\n{}", logs(service));
-        }
-        std::fs::write(kept.path().join("seen"), "x").expect("written");
-        stack.stop()
-    };
+    // One service is asked to stop in the midst of its work; the stack follows, because half a stack hides its fault.
+    signal("-TERM", stack.pid("orchestrator"));
+    wait_until("the orchestrator to end", DEADLINE, || (!is_alive(stack.pid("orchestrator"))).then_some(()));
+    assert!(stack.log("orchestrator").contains("\"stopped\""), "not in order:\n{}", stack.log("orchestrator"));
+    let status = stack.stop();
     assert_eq!(status.code(), Some(1), "a service that ends brings the stack down, and that is a failure");
     assert!(began.elapsed() < DEADLINE * 2, "{:?}", began.elapsed());
     for pid in pids {
@@ -54,7 +47,8 @@ fn a_run_that_was_cut_off_is_taken_up_again_at_the_step_it_had_reached() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let stack = Stack::builder().data(data.path()).start();
     let arguments = ["backfill", "full_bhavcopy", "--from", "2024-07-08", "--to", "2024-08-30"];
-    let mut load = stack.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("champion runs");
+    let mut load =
+        stack.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("champion runs");
     wait_until("some days to be parsed", Duration::from_secs(30), || {
         let parsed = std::fs::read_dir(data.path().join("lake/staged/equity_delivery/nse")).ok()?.count();
         (parsed >= 3).then_some(())
@@ -70,9 +64,9 @@ fn a_run_that_was_cut_off_is_taken_up_again_at_the_step_it_had_reached() {
         (run["status"] != "running").then_some(run)
     });
     assert_eq!(run["status"], "succeeded", "{run}");
-    assert_eq!(run["totals"]["present"], 39, "{run}");
+    assert_eq!(run["totals"]["present"], 38, "{run}");
     let days = stack.value("SELECT uniqExact(trade_date) FROM equity_delivery_current");
-    assert_eq!(days, "39");
+    assert_eq!(days, "38");
     let doubled = stack.value(
         "SELECT count() FROM (SELECT 1 FROM equity_delivery GROUP BY exchange, symbol, series, trade_date HAVING count() > 1)",
     );
@@ -88,7 +82,7 @@ fn the_order_the_services_start_in_does_not_matter() {
         .env("CHAMPION_ORCHESTRATOR__JOURNAL__PATH", data.path().join("journal.sqlite"))
         .env("CHAMPION_ORCHESTRATOR__SERVER__ADDRESS_FILE", data.path().join("addresses.json"))
         .env("CHAMPION_ORCHESTRATOR__STAGES__SCRAPER__URL", "http://127.0.0.1:1")
-        .env("CHAMPION_ORCHESTRATOR__STAGES__WAIT_SECONDS", "2")
+        .env("CHAMPION_ORCHESTRATOR__STAGES__WAIT_SECONDS", "6")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -109,6 +103,7 @@ fn the_order_the_services_start_in_does_not_matter() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("scraper"), "{}", String::from_utf8_lossy(&output.stdout));
     assert!(began.elapsed() >= Duration::from_secs(2), "the stage was not waited for");
     signal("-TERM", orchestrator.id());
-    let ended = wait_until("the orchestrator to end", DEADLINE, || orchestrator.try_wait().expect("a child can be asked"));
+    let ended =
+        wait_until("the orchestrator to end", DEADLINE, || orchestrator.try_wait().expect("a child can be asked"));
     assert!(ended.success(), "{ended}");
 }

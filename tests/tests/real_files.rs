@@ -73,7 +73,8 @@ fn the_turnover_of_a_real_bhavcopy_is_exact_to_the_paisa() {
     let zip = archive.join(format!("nsearchives.nseindia.com/content/cm/{name}.zip"));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let unpack = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])";
-    let unpacked = std::process::Command::new(programs::python()).args(["-c", unpack]).arg(&zip).arg(folder.path()).status();
+    let unpacked =
+        std::process::Command::new(programs::python()).args(["-c", unpack]).arg(&zip).arg(folder.path()).status();
     assert!(unpacked.expect("Python runs").success());
     let (lines, paise) = summed_by_hand(folder.path(), 25);
 

@@ -3,83 +3,48 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use champion_e2e::Stack;
 use champion_e2e::prometheus::Prometheus;
 use champion_e2e::tap::Tap;
 use champion_e2e::wait::wait_until;
-use champion_e2e::Stack;
 use serde_json::Value;
 
-/// A span as a foreign receiver saw it.
+/// A span as a foreign receiver saw it. oteltap prints spans without their resource; which process a span comes from
+/// follows from its name and kind: only the scraper is the server of `ScraperService/Fetch`.
 #[derive(Debug, Clone)]
 struct Seen {
     id: String,
     parent: String,
-    service: String,
     name: String,
+    kind: u64,
 }
 
-/// Finds the spans of a trace in what oteltap printed, whatever its nesting.
+/// `SpanKind` of OTLP.
+const SERVER: u64 = 2;
+const CLIENT: u64 = 3;
+
 fn spans_of(received: &[Value], trace_id: &str) -> Vec<Seen> {
-    let mut seen = Vec::new();
-    for document in received {
-        collect(document, "", trace_id, &mut seen);
-    }
-    seen
+    let text = |span: &Value, name: &str| span[name].as_str().unwrap_or_default().to_owned();
+    received
+        .iter()
+        .filter(|span| span["traceId"] == trace_id)
+        .map(|span| Seen {
+            id: text(span, "spanId"),
+            parent: text(span, "parentSpanId"),
+            name: text(span, "name"),
+            kind: span["kind"].as_u64().unwrap_or_default(),
+        })
+        .collect()
 }
 
-fn collect(value: &Value, service: &str, trace_id: &str, seen: &mut Vec<Seen>) {
-    let text = |value: &Value, names: [&str; 2]| {
-        names.iter().find_map(|name| value.get(*name)?.as_str().map(str::to_owned)).unwrap_or_default()
-    };
-    let service = service_name(value).unwrap_or_else(|| service.to_owned());
-    if hex(&text(value, ["traceId", "trace_id"])) == trace_id {
-        seen.push(Seen {
-            id: hex(&text(value, ["spanId", "span_id"])),
-            parent: hex(&text(value, ["parentSpanId", "parent_span_id"])),
-            service: service.clone(),
-            name: text(value, ["name", "name"]),
-        });
-    }
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| collect(item, &service, trace_id, seen)),
-        Value::Object(fields) => fields.values().for_each(|item| collect(item, &service, trace_id, seen)),
-        _ => {}
-    }
-}
-
-/// Reads `service.name` of a resource that stands beside its spans.
-fn service_name(value: &Value) -> Option<String> {
-    let attributes = value.get("resource")?.get("attributes")?;
-    match attributes {
-        Value::Array(items) => {
-            let item = items.iter().find(|item| item["key"] == "service.name")?;
-            item["value"].get("stringValue").or(item["value"].get("string_value"))?.as_str().map(str::to_owned)
-        }
-        Value::Object(fields) => fields.get("service.name")?.as_str().map(str::to_owned),
-        _ => None,
-    }
-}
-
-/// Ids come as hex or, in protobuf's JSON form, as base64.
-fn hex(text: &str) -> String {
-    if text.len() % 16 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return text.to_ascii_lowercase();
-    }
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bits = 0_u32;
-    let mut count = 0;
-    let mut out = String::new();
-    for byte in text.bytes().filter(|byte| *byte != b'=') {
-        let Some(value) = alphabet.iter().position(|letter| *letter == byte) else { return text.to_owned() };
-        bits = (bits << 6) | u32::try_from(value).unwrap_or(0);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push_str(&format!("{:02x}", (bits >> count) & 0xff));
-        }
-    }
-    out
-}
+/// The calls of a run, from the command to the last stage.
+const CALLS: [&str; 5] = [
+    "champion.orchestrator.v1.OrchestratorService/Run",
+    "champion.scraper.v1.ScraperService/Fetch",
+    "champion.parser.v1.ParserService/Parse",
+    "champion.writer.v1.WriterService/Write",
+    "champion.loader.v1.LoaderService/Load",
+];
 
 #[test]
 fn a_run_is_one_trace_over_every_service_and_each_parent_is_the_callers_span() {
@@ -91,46 +56,36 @@ fn a_run_is_one_trace_over_every_service_and_each_parent_is_the_callers_span() {
         .start();
     let events = stack.champion(&["run", "bhavcopy", "--date", "2024-07-08", "--json"]).expect_code(0).json_lines();
     let trace_id = events[0]["trace_id"].as_str().expect("a trace id").to_owned();
-    let services: BTreeSet<String> = [
-        "champion",
-        "champion-orchestrator",
-        "champion-scraper",
-        "champion-parser",
-        "champion-parquet-writer",
-        "champion-clickhouse-loader",
-    ]
-    .map(str::to_owned)
-    .into();
-    let spans = wait_until("spans of every service", Duration::from_secs(20), || {
+    let spans = wait_until("both ends of every call and every parent", Duration::from_secs(20), || {
         let spans = spans_of(&tap.received(), &trace_id);
-        let from: BTreeSet<String> = spans.iter().map(|span| span.service.clone()).collect();
-        services.is_subset(&from).then_some(spans)
+        let ids: BTreeSet<&str> = spans.iter().map(|span| span.id.as_str()).collect();
+        let whole = spans.iter().all(|span| span.parent.is_empty() || ids.contains(span.parent.as_str()));
+        let has = |name: &str, kind| spans.iter().any(|span| span.name == name && span.kind == kind);
+        let both = CALLS.iter().all(|name| has(name, CLIENT) && has(name, SERVER));
+        (whole && both).then_some(spans)
     });
     let by_id: BTreeMap<&str, &Seen> = spans.iter().map(|span| (span.id.as_str(), span)).collect();
     let roots: Vec<&Seen> = spans.iter().filter(|span| span.parent.is_empty()).collect();
     assert_eq!(roots.len(), 1, "one root, not {roots:?}");
-    assert_eq!(roots[0].service, "champion", "the command is the root");
-    let calls = [
-        ("champion-scraper", "champion.scraper.v1.ScraperService/Fetch"),
-        ("champion-parser", "champion.parser.v1.ParserService/Parse"),
-        ("champion-parquet-writer", "champion.writer.v1.WriterService/Write"),
-        ("champion-clickhouse-loader", "champion.loader.v1.LoaderService/Load"),
-    ];
-    for (service, name) in calls {
-        let server = spans.iter().find(|span| span.service == service && span.name == name);
-        let server = server.unwrap_or_else(|| panic!("{service} has no span {name} in {spans:#?}"));
-        let caller = by_id.get(server.parent.as_str()).unwrap_or_else(|| panic!("the parent of {name} is not there"));
-        assert_eq!((caller.service.as_str(), caller.name.as_str()), ("champion-orchestrator", name), "the caller's span");
+    assert_eq!(roots[0].name, "champion run", "the command is the root");
+    for name in CALLS {
+        for server in spans.iter().filter(|span| span.name == name && span.kind == SERVER) {
+            let caller = by_id[server.parent.as_str()];
+            assert_eq!((caller.name.as_str(), caller.kind), (name, CLIENT), "the parent is the caller's span");
+        }
     }
-    for span in spans.iter().filter(|span| !span.parent.is_empty()) {
-        assert!(by_id.contains_key(span.parent.as_str()), "the parent of {span:?} never arrived");
-    }
+    // The request to the warehouse carries the context too: its server is the warehouse.
+    let insert = spans.iter().find(|span| span.kind == SERVER && span.name == "warehouse query");
+    assert!(insert.is_some(), "the warehouse is not in the trace: {spans:#?}");
 
     // Every service wrote log lines with this trace id, top-level and in hex.
     for service in ["orchestrator", "scraper", "parser", "parquet-writer", "clickhouse-loader"] {
         let log = stack.log(service);
         let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
-        assert!(lines.iter().any(|line| line["trace_id"] == trace_id.as_str()), "{service} logged nothing of the run:\n{log}");
+        assert!(
+            lines.iter().any(|line| line["trace_id"] == trace_id.as_str()),
+            "{service} logged nothing of the run:\n{log}"
+        );
     }
 }
 

@@ -93,7 +93,7 @@ impl Run<'_, '_> {
         let (statement, first) = self.read_statement(&mut data)?;
         *self.kind = statement.kind;
         self.describe(&statement);
-        self.shared.engine.guard().check(&statement.sql)?;
+        self.shared.engine.guard().check(&statement.sql, &self.request.parameters)?;
         let shared = self.shared;
         match &self.request.session {
             Some(session) => shared.sessions.with(&shared.engine, session, |connection| {

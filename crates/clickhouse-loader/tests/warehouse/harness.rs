@@ -33,7 +33,7 @@ const WAREHOUSE: &str = "champion-embedded-warehouse";
 const START: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     process: Option<Child>,
     pub(crate) url: String,
     pub(crate) database: String,
@@ -69,7 +69,7 @@ impl World {
         let bounds = Bounds { months: 2, reads: 2 };
         let loader = Loader::new(lake.clone(), warehouse, migrator.clone(), metrics, bounds, Utc::now);
         let client = Client::default().with_url(&url).with_compression(clickhouse::Compression::None);
-        Some(Self { _folder: folder, process, url, database, lake, registry, migrator, loader, client })
+        Some(Self { folder, process, url, database, lake, registry, migrator, loader, client })
     }
 
     pub(crate) async fn load(&self, artifacts: &[CuratedArtifact]) -> Result<Vec<Receipt>, LoadError> {
@@ -106,6 +106,10 @@ impl World {
         self.lake.publish(&artifact.key, bytes).await.expect("published");
         let source_sha256 = Sha256::of(b"source");
         CuratedArtifact { artifact, table, exchange: Exchange::Nse, trade_date: day, source_sha256, version }
+    }
+
+    pub(crate) fn lake_folder(&self) -> PathBuf {
+        self.folder.path().join("lake")
     }
 
     /// A counter or the count of a histogram, of a table.

@@ -3,3 +3,4 @@
 mod harness;
 mod loading;
 mod migrating;
+mod serving;

@@ -204,4 +204,20 @@ mod tests {
             assert_eq!(unpacked(&packed).unwrap(), data);
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(data: Vec<u8>) {
+            let _ = unpacked(&data);
+        }
+
+        #[test]
+        fn any_content_of_a_valid_block_is_read_without_a_panic(method: u8, plain in 0..5000_u32, payload: Vec<u8>) {
+            let mut block = vec![method];
+            block.extend_from_slice(&u32::try_from(HEADER + payload.len()).unwrap().to_le_bytes());
+            block.extend_from_slice(&plain.to_le_bytes());
+            block.extend_from_slice(&payload);
+            let _ = unpacked(&[checksum(&block).to_vec(), block].concat());
+        }
+    }
 }

@@ -350,6 +350,11 @@ impl Parameters {
         self.0.push((name, value));
     }
 
+    /// Returns the values of a name.
+    pub(crate) fn values<'p>(&'p self, name: &'p [u8]) -> impl Iterator<Item = &'p str> {
+        self.0.iter().filter(move |(given, _)| given.as_bytes() == name).map(|(_, value)| value.as_str())
+    }
+
     fn pointers(&self) -> Pointers {
         let list = &self.0;
         Pointers {

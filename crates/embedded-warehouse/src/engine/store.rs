@@ -99,8 +99,9 @@ fn engine_xml(engine: &EngineSection, users: &Path) -> String {
 /// The one user the engine knows: who may ask is decided before the engine, what may be reached here.
 fn users_xml(limits: &LimitsSection, external: bool) -> String {
     let seconds = limits.query_seconds;
-    let (grants, constraints) =
-        if external { (String::new(), String::new()) } else { (inward_grants(), CONSTRAINTS.to_owned()) };
+    let (grants, fixed) =
+        if external { (String::new(), [].as_slice()) } else { (inward_grants(), FIXED_SETTINGS.as_slice()) };
+    let constraints: String = fixed.iter().map(|name| format!("\n      <{name}><readonly/></{name}>")).collect();
     format!(
         "<clickhouse>
   <profiles><default>
@@ -121,11 +122,28 @@ fn users_xml(limits: &LimitsSection, external: bool) -> String {
     )
 }
 
-/// Settings that name files, addresses or another SQL text.
-const CONSTRAINTS: &str = "
-      <format_schema><readonly/></format_schema>
-      <format_avro_schema_registry_url><readonly/></format_avro_schema_registry_url>
-      <allow_experimental_eval_table_function><readonly/></allow_experimental_eval_table_function>";
+/// Settings that name files or addresses, hold SQL that is read later than the statement, or change its grammar.
+const FIXED_SETTINGS: [&str; 19] = [
+    "additional_result_filter",
+    "additional_table_filters",
+    "ai_function_embedding_default_credentials",
+    "ai_function_text_default_credentials",
+    "allow_experimental_eval_table_function",
+    "allow_experimental_kusto_dialect",
+    "allow_experimental_polyglot_dialect",
+    "allow_experimental_prql_dialect",
+    "dialect",
+    "filesystem_cache_name",
+    "format_avro_schema_registry_url",
+    "format_schema",
+    "format_template_resultset",
+    "format_template_row",
+    "input_format_record_errors_file_path",
+    "output_format_schema",
+    "parallel_replicas_custom_key",
+    "rename_files_after_processing",
+    "url_base",
+];
 
 /// Every right inside the process and none that leaves it: no source, no named collection, no dictionary, no backup, no
 /// user, no shutdown. Engines are all granted, because the embedded engine does not ask for that right: `sql::Guard` does.

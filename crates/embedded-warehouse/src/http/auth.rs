@@ -1,6 +1,6 @@
 //! Who asks: one user, one password, in any of the ways ClickHouse takes them.
 
-use http::HeaderMap;
+use http::{HeaderMap, header};
 
 use super::parameters::Fields;
 use crate::config::AuthSection;
@@ -10,8 +10,13 @@ use crate::exception::{Code, Exception};
 ///
 /// # Errors
 ///
-/// `REQUIRED_PASSWORD` (401) without any when some are needed, `AUTHENTICATION_FAILED` (403) with wrong ones.
+/// `ACCESS_DENIED` (403) for a foreign web page, `REQUIRED_PASSWORD` (401) without credentials when some are needed,
+/// `AUTHENTICATION_FAILED` (403) with wrong ones.
 pub(super) fn check(expected: &AuthSection, headers: &HeaderMap, fields: &Fields) -> Result<(), Exception> {
+    if expected.password.is_empty() && is_from_a_foreign_page(headers) {
+        let text = "Requests of web pages from elsewhere are refused while there is no password";
+        return Err(Exception::new(Code::ACCESS_DENIED, text));
+    }
     let (user, password) = given(headers, fields)?;
     if user.is_none() && password.is_none() && !expected.password.is_empty() {
         return Err(Exception::new(Code::REQUIRED_PASSWORD, "A user name and a password are required"));
@@ -26,15 +31,28 @@ pub(super) fn check(expected: &AuthSection, headers: &HeaderMap, fields: &Fields
     Err(Exception::new(Code::AUTHENTICATION_FAILED, text))
 }
 
+/// Tells whether a browser sent the request for a page that does not come from this machine: loopback keeps other machines
+/// out, but not the pages a person looks at.
+fn is_from_a_foreign_page(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let host = origin.to_str().ok().and_then(|origin| url::Url::parse(origin).ok());
+    let host = host.as_ref().and_then(url::Url::host);
+    !host.is_some_and(|host| match host {
+        url::Host::Domain(name) => name == "localhost",
+        url::Host::Ipv4(address) => address.is_loopback(),
+        url::Host::Ipv6(address) => address.is_loopback(),
+    })
+}
+
 type Credentials = (Option<String>, Option<String>);
 
 fn given(headers: &HeaderMap, fields: &Fields) -> Result<Credentials, Exception> {
-    let header = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let by_header = (header("x-clickhouse-user"), header("x-clickhouse-key"));
+    let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let by_header = (text("x-clickhouse-user"), text("x-clickhouse-key"));
     if by_header.0.is_some() || by_header.1.is_some() {
         return Ok(by_header);
     }
-    if let Some(value) = header("authorization") {
+    if let Some(value) = text("authorization") {
         let encoded = value.get(..6).filter(|scheme| scheme.eq_ignore_ascii_case("basic ")).map(|_| value[6..].trim());
         let decoded = encoded.and_then(base64).and_then(|bytes| String::from_utf8(bytes).ok());
         let text = "Authorization is not a valid Basic header";

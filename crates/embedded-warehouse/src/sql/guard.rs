@@ -11,6 +11,7 @@
 //! name for a function in some places (`arrayMap(file, …)`); `EXISTS` answers whether a file of that name exists.
 
 use super::lexer::{Lexer, Token, TokenKind};
+use crate::engine::Parameters;
 use crate::exception::{Code, Exception};
 
 /// Table functions that stay inside the process.
@@ -45,7 +46,7 @@ const TABLE_FUNCTIONS: [&str; 27] = [
 ];
 
 /// Engines of tables and databases that stay inside the process.
-const ENGINES: [&str; 30] = [
+const ENGINES: [&str; 29] = [
     "AggregatingMergeTree",
     "Alias",
     "Atomic",
@@ -53,7 +54,6 @@ const ENGINES: [&str; 30] = [
     "CoalescingMergeTree",
     "CollapsingMergeTree",
     "Dictionary",
-    "EmbeddedRocksDB",
     "FuzzJSON",
     "FuzzQuery",
     "GenerateRandom",
@@ -102,16 +102,17 @@ impl Guard {
         Self { refused_functions, refused_engines: without(engines, &ENGINES), open }
     }
 
-    /// Checks a statement's text.
+    /// Checks a statement's text, and those of its parameters that stand for names.
     ///
     /// # Errors
     ///
     /// Refuses with `ACCESS_DENIED` and says what.
-    pub(crate) fn check(&self, sql: &str) -> Result<(), Exception> {
+    pub(crate) fn check(&self, sql: &str, parameters: &Parameters) -> Result<(), Exception> {
         if self.open {
             return Ok(());
         }
         let tokens: Vec<_> = Lexer::new(sql.as_bytes()).collect();
+        let attaches = tokens.first().is_some_and(|first| first.is_word("ATTACH"));
         let creates =
             tokens.first().is_some_and(|first| ["CREATE", "ATTACH", "REPLACE"].iter().any(|word| first.is_word(word)));
         let mut previous: Option<Token<'_>> = None;
@@ -119,6 +120,13 @@ impl Guard {
             let next = tokens.get(at + 1);
             self.check_name(previous.as_ref(), token, next)?;
             check_clause(token, next, tokens.get(at + 2))?;
+            if token.is_word("Identifier") && previous.is_some_and(|token| token.is_sign(b':')) {
+                let name = at.checked_sub(2).and_then(|at| tokens[at].name());
+                self.check_identifiers(parameters, &name.unwrap_or_default())?;
+            }
+            if attaches && token.is_word("FROM") && next.is_some_and(|next| next.kind == TokenKind::Literal) {
+                return Err(refused("ATTACH TABLE ... FROM a folder"));
+            }
             if creates && token.is_word("ENGINE") {
                 self.check_engine(tokens[at + 1..].iter().find(|token| !token.is_sign(b'=')))?;
             }
@@ -146,6 +154,21 @@ impl Guard {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Checks the values of a parameter that becomes a part of the text: a name is read as one, escapes are refused.
+    fn check_identifiers(&self, parameters: &Parameters, name: &[u8]) -> Result<(), Exception> {
+        for value in parameters.values(name) {
+            if value.contains('\\') {
+                return Err(refused("a name with escapes as a parameter"));
+            }
+            let mut previous = None;
+            for token in Lexer::new(value.as_bytes()) {
+                self.check_name(previous.as_ref(), &token, None)?;
+                previous = Some(token);
+            }
+        }
+        Ok(())
     }
 
     fn check_engine(&self, engine: Option<&Token<'_>>) -> Result<(), Exception> {
@@ -264,10 +287,26 @@ mod tests {
             "CREATE DATABASE d ENGINE MySQL('h','a','b','c')",
             "CREATE TABLE t (a Int8) ENGINE = `Executable`('id', TSV)",
             "CREATE TABLE t (a Int8) ENGINE File(CSV)",
+            "ATTACH TABLE t FROM '/tmp/t' (a Int8) ENGINE = MergeTree ORDER BY a",
             "CREATE TABLE t (a Int8) ENGINE = MergeTree ORDER BY a SETTINGS disk = disk(type = web)",
             "CREATE DICTIONARY d (a UInt64) PRIMARY KEY a SOURCE(EXECUTABLE(command 'id')) LAYOUT(FLAT())",
         ] {
-            assert_eq!(guard().check(sql).unwrap_err().code(), Code::ACCESS_DENIED, "{sql}");
+            assert_eq!(guard().check(sql, &Parameters::default()).unwrap_err().code(), Code::ACCESS_DENIED, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_stands_for_a_name_is_checked_as_one() {
+        let check = |value: &str| {
+            let mut parameters = Parameters::default();
+            parameters.push("f".to_owned(), value.to_owned());
+            guard().check("SELECT arrayMap({f : Identifier}, {x:String}, ['/etc/passwd'])", &parameters)
+        };
+        for value in ["file", "`file`", "\"file\"", "fi\\x6ce", " file"] {
+            assert!(check(value).is_err(), "{value}");
+        }
+        for value in ["upper", "t.file", "a-b", ""] {
+            assert!(check(value).is_ok(), "{value}");
         }
     }
 
@@ -283,7 +322,7 @@ mod tests {
             "CREATE TABLE url (executable String) ENGINE = MergeTree ORDER BY executable",
             "CREATE DICTIONARY d (a UInt64) PRIMARY KEY a SOURCE(NULL()) LAYOUT(FLAT())",
         ] {
-            guard().check(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            guard().check(sql, &Parameters::default()).unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
     }
 

@@ -360,4 +360,26 @@ mod tests {
             assert_eq!(statement.format.as_deref(), format, "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(text: Vec<u8>, complete: bool) {
+            let _ = parse(&text, complete);
+        }
+
+        #[test]
+        fn the_border_of_chunks_does_not_move_the_data(
+            head in "INSERT INTO ([a-z]{1,4}|`a ``b`|/\\* c \\*/ t) (\\(a, b\\) )?(SETTINGS a = 'FORMAT CSV' )?FORMAT [A-Z]{1,4}[ \n]",
+            data: Vec<u8>,
+            cut: proptest::sample::Index,
+        ) {
+            let text = [head.as_bytes(), &data].concat();
+            if let Ok(Parsed::Insert(whole, at)) = parse(&text, true) {
+                let cut = cut.index(text.len() + 1);
+                if let Ok(Parsed::Insert(early, early_at)) = parse(&text[..cut], false) {
+                    proptest::prop_assert_eq!((early, early_at), (whole, at));
+                }
+            }
+        }
+    }
 }

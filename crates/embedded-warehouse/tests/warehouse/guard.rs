@@ -3,7 +3,7 @@
 use crate::support::Warehouse;
 
 /// Statements that would leave the process, each by another way that the engine has.
-const OUTWARD: [&str; 44] = [
+const OUTWARD: [&str; 46] = [
     "SELECT file('/etc/hostname')",
     "SELECT `file`('/etc/hostname')",
     "SELECT `fi\\x6ce`('/etc/hostname')",
@@ -46,6 +46,8 @@ const OUTWARD: [&str; 44] = [
     "CREATE DATABASE leak ENGINE = MySQL('127.0.0.1:1', 'a', 'b', 'c')",
     "CREATE TABLE leak (a String) ENGINE = MergeTree ORDER BY a SETTINGS disk = disk(type = local, path = '/tmp/leak/')",
     "CREATE DICTIONARY leak (a UInt64, b String) PRIMARY KEY a SOURCE(EXECUTABLE(command 'id' format TSV)) LAYOUT(FLAT()) LIFETIME(0)",
+    "CREATE TABLE leak (a UInt8) ENGINE = EmbeddedRocksDB(0, '/tmp/leak') PRIMARY KEY a",
+    "ATTACH TABLE leak FROM '/tmp/leak' (a String) ENGINE = MergeTree ORDER BY a",
     "BACKUP DATABASE default TO File('/tmp/leak')",
     "SYSTEM SHUTDOWN",
 ];
@@ -61,12 +63,23 @@ async fn nothing_leaves_the_process() {
         assert_eq!((status, text.contains("ACCESS_DENIED")), (403, true), "{sql}: {text}");
     }
     for (setting, value) in [
+        ("additional_result_filter", "a = file('/etc/hostname')"),
+        ("additional_table_filters", "{'t': 'a = file(\'/etc/hostname\')'}"),
+        ("dialect", "kusto"),
         ("format_schema", "/etc/x:y"),
+        ("format_template_row", "/etc/hostname"),
         ("format_avro_schema_registry_url", "http://127.0.0.1:1"),
+        ("output_format_schema", "/tmp/leak"),
+        ("input_format_record_errors_file_path", "/tmp/leak"),
         ("allow_experimental_eval_table_function", "1"),
     ] {
         let (_, text) = warehouse.error(&[(setting, value)], "SELECT 1").await;
-        assert!(text.contains("SETTING_CONSTRAINT_VIOLATION"), "{text}");
+        assert!(text.contains("SETTING_CONSTRAINT_VIOLATION"), "{setting}: {text}");
+    }
+    let by_name = "SELECT arrayMap({f:Identifier}, ['/etc/hostname'])";
+    for (value, sql) in [("file", by_name), ("/etc/hostname", "SELECT * FROM {f:Identifier}")] {
+        let (_, text) = warehouse.error(&[("param_f", value)], sql).await;
+        assert!(text.contains("ACCESS_DENIED"), "{sql}: {text}");
     }
     assert_eq!(warehouse.query("SELECT count() FROM t").await, "0\n");
     assert_eq!(warehouse.query("SELECT count() FROM system.tables WHERE name = 'leak'").await, "0\n");

@@ -23,9 +23,6 @@ pub(crate) struct Entry {
     hits: u64,
 }
 
-/// A rule that applies to a request.
-pub(crate) type Hit = Rule;
-
 impl Entry {
     fn is_spent(&self) -> bool {
         match self.rule.count {
@@ -53,7 +50,7 @@ impl Book {
     }
 
     /// Returns the first rule that applies to a request for a URL, and counts it.
-    pub(crate) fn take(&self, url: &str) -> Option<Hit> {
+    pub(crate) fn take(&self, url: &str) -> Option<Rule> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         for entry in entries.iter_mut() {
             if entry.is_spent() || !entry.rule.matches(url) {

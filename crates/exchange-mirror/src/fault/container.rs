@@ -5,7 +5,9 @@ use std::io::{self, Cursor, Read, Write};
 use champion_market_data::TradeDate;
 use zip::ZipWriter;
 
-use crate::market::{pack, zip_options};
+use super::kind::ContainerFault;
+use super::rule::Rule;
+use crate::market::{pack, unpack, zip_options};
 
 /// What a bomb unpacks to when the rule does not say.
 const BOMB_BYTES: u64 = 256 << 20;
@@ -18,23 +20,34 @@ const CENTRAL_SIZE: usize = 24;
 const LOCAL_CRC: usize = 14;
 const LOCAL_SIZE: usize = 22;
 
-/// Cuts the second half off.
-pub(super) fn half(bytes: &[u8]) -> Vec<u8> {
-    bytes[..bytes.len() / 2].to_vec()
-}
-
-/// Returns bytes that are no archive, and no text either.
-pub(super) fn no_archive(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().map(|byte| byte ^ 0x5a).collect()
+/// Spoils a file as a container; what needs a member fails on a file that is no archive.
+pub(super) fn spoil(fault: ContainerFault, bytes: &[u8], rule: &Rule, date: Option<TradeDate>) -> io::Result<Vec<u8>> {
+    match fault {
+        ContainerFault::TruncatedZip => Ok(bytes[..bytes.len() / 2].to_vec()),
+        // Neither an archive nor a text any more.
+        ContainerFault::NotAZip => Ok(bytes.iter().map(|byte| byte ^ 0x5a).collect()),
+        ContainerFault::BadCrc => Ok(bad_crc(bytes)),
+        ContainerFault::LyingSize => Ok(lying_size(bytes)),
+        ContainerFault::ZipBomb => bomb(&unpack(bytes)?.0, rule.bytes),
+        ContainerFault::NestedZip => pack(&format!("{}.zip", unpack(bytes)?.0), bytes, date),
+        ContainerFault::TraversalMember => {
+            let (member, content) = unpack(bytes)?;
+            pack(&format!("../../{member}"), &content, date)
+        }
+        ContainerFault::ManyMembers => {
+            let (member, content) = unpack(bytes)?;
+            crowded(&member, &content, date, rule.rows)
+        }
+    }
 }
 
 /// Spoils the checksum in both headers.
-pub(super) fn bad_crc(archive: &[u8]) -> Vec<u8> {
+fn bad_crc(archive: &[u8]) -> Vec<u8> {
     patched(archive, LOCAL_CRC, CENTRAL_CRC, |crc| crc ^ 0xffff_ffff)
 }
 
 /// Declares a tenth of the member's size.
-pub(super) fn lying_size(archive: &[u8]) -> Vec<u8> {
+fn lying_size(archive: &[u8]) -> Vec<u8> {
     patched(archive, LOCAL_SIZE, CENTRAL_SIZE, |size| size / 10)
 }
 
@@ -57,30 +70,15 @@ fn find(bytes: &[u8], signature: &[u8; 4]) -> Option<usize> {
 }
 
 /// Packs zeros without holding them.
-pub(super) fn bomb(member: &str, bytes: Option<u64>) -> io::Result<Vec<u8>> {
+fn bomb(member: &str, bytes: Option<u64>) -> io::Result<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file(member, zip_options(None))?;
     io::copy(&mut io::repeat(0).take(bytes.unwrap_or(BOMB_BYTES)), &mut zip)?;
     Ok(zip.finish()?.into_inner())
 }
 
-/// Packs an archive into an archive.
-pub(super) fn nested(member: &str, archive: &[u8], date: Option<TradeDate>) -> io::Result<Vec<u8>> {
-    pack(&format!("{member}.zip"), archive, date)
-}
-
-/// Packs the content under a name that climbs.
-pub(super) fn climbing(member: &str, content: &[u8], date: Option<TradeDate>) -> io::Result<Vec<u8>> {
-    pack(&format!("../../{member}"), content, date)
-}
-
 /// Packs the content and many small members beside it.
-pub(super) fn crowded(
-    member: &str,
-    content: &[u8],
-    date: Option<TradeDate>,
-    extra: Option<usize>,
-) -> io::Result<Vec<u8>> {
+fn crowded(member: &str, content: &[u8], date: Option<TradeDate>, extra: Option<usize>) -> io::Result<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file(member, zip_options(date))?;
     zip.write_all(content)?;

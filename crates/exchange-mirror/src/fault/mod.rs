@@ -2,14 +2,17 @@
 
 mod book;
 mod container;
+mod filings;
+mod kind;
 mod page;
 mod raw;
 mod rule;
 mod spoil;
 mod table;
 
-pub(crate) use book::{Book, Hit, parse};
+pub(crate) use book::{Book, parse};
+pub(crate) use kind::{Kind, PageFault, WireFault};
 pub(crate) use page::{answer, missing};
-pub(crate) use raw::{play, spoils_body};
-pub(crate) use rule::{Kind, Stage};
+pub(crate) use raw::{needs_answer, play};
+pub(crate) use rule::Rule;
 pub(crate) use spoil::spoil;

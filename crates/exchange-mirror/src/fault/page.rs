@@ -2,7 +2,8 @@
 
 use http::{StatusCode, header};
 
-use super::rule::{Kind, RetryAfter, Rule};
+use super::kind::PageFault;
+use super::rule::{RetryAfter, Rule};
 use crate::address::{HostKind, Target};
 use crate::answer::Answer;
 use crate::pages;
@@ -10,19 +11,19 @@ use crate::pages;
 /// Seconds a throttled client is asked to wait when the rule does not say.
 const RETRY_AFTER: i64 = 1;
 
-/// Returns the answer of a fault of the stage `Page`.
-pub(crate) fn answer(rule: &Rule, target: &Target) -> Answer {
-    match rule.kind {
-        Kind::Html200 => match target.host.kind {
+/// Returns the answer that comes in place of the file.
+pub(crate) fn answer(fault: PageFault, rule: &Rule, target: &Target) -> Answer {
+    match fault {
+        PageFault::Html200 => match target.host.kind {
             HostKind::Shell | HostKind::BseApi => Answer::html(StatusCode::OK, pages::shell()),
             HostKind::Archive | HostKind::Site => Answer::html(StatusCode::OK, pages::SOFT_BLOCK),
         },
-        Kind::NotFound => missing(target.host.kind),
-        Kind::ForbiddenEdgesuite => Answer::html(StatusCode::FORBIDDEN, pages::access_denied(&target.full())),
-        Kind::RateBlock403 => Answer::html(StatusCode::FORBIDDEN, pages::RATE_BLOCK),
-        Kind::Unauthorized401 => Answer::html(StatusCode::UNAUTHORIZED, pages::UNAUTHORIZED),
-        Kind::Error500Body => Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "Error"),
-        Kind::Throttled429 => {
+        PageFault::NotFound => missing(target.host.kind),
+        PageFault::ForbiddenEdgesuite => Answer::html(StatusCode::FORBIDDEN, pages::access_denied(&target.full())),
+        PageFault::RateBlock403 => Answer::html(StatusCode::FORBIDDEN, pages::RATE_BLOCK),
+        PageFault::Unauthorized401 => Answer::html(StatusCode::UNAUTHORIZED, pages::UNAUTHORIZED),
+        PageFault::Error500Body => Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "Error"),
+        PageFault::Throttled429 => {
             let wait = match &rule.retry_after {
                 Some(RetryAfter::Seconds(seconds)) => seconds.to_string(),
                 Some(RetryAfter::Text(text)) => text.clone(),
@@ -31,14 +32,13 @@ pub(crate) fn answer(rule: &Rule, target: &Target) -> Answer {
             let page = "<html><body><h1>Too Many Requests</h1></body></html>\n";
             Answer::html(StatusCode::TOO_MANY_REQUESTS, page).with(header::RETRY_AFTER, &wait)
         }
-        Kind::Redirect => {
+        PageFault::Redirect => {
             let page = "<html><body>Moved</body></html>\n";
             Answer::html(StatusCode::FOUND, page).with(header::LOCATION, rule.to.as_deref().unwrap_or("/"))
         }
-        Kind::EmptyJson => Answer::new(StatusCode::OK, "application/json; charset=utf-8", "{}"),
-        Kind::EmptyBody => Answer::new(StatusCode::OK, "application/octet-stream", ""),
-        // The others are not of this stage; a status is what they would fall back to.
-        _ => {
+        PageFault::EmptyJson => Answer::new(StatusCode::OK, "application/json; charset=utf-8", "{}"),
+        PageFault::EmptyBody => Answer::new(StatusCode::OK, "application/octet-stream", ""),
+        PageFault::Status5xx => {
             let status = rule.status.and_then(|code| StatusCode::from_u16(code).ok());
             let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
             Answer::html(status, format!("<html><body><h1>{status}</h1></body></html>\n"))

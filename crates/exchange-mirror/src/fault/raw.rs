@@ -3,7 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use super::rule::{Kind, Rule};
+use super::kind::WireFault;
+use super::rule::Rule;
 use crate::answer::Answer;
 use crate::server::Wire;
 
@@ -11,28 +12,31 @@ use crate::server::Wire;
 const DRIP_INTERVAL_MS: u64 = 1_000;
 
 /// Tells whether the fault needs an answer to spoil; a reset and a stall do not.
-pub(crate) const fn spoils_body(kind: Kind) -> bool {
-    !matches!(kind, Kind::Reset | Kind::Stall)
+pub(crate) const fn needs_answer(fault: WireFault) -> bool {
+    match fault {
+        WireFault::Reset | WireFault::Stall => false,
+        WireFault::Drip | WireFault::TruncatedBody | WireFault::BadChunk => true,
+    }
 }
 
-/// Plays a fault of the stage `Wire` with the answer that would have been sent, then lets go of the connection.
-pub(crate) async fn play(rule: &Rule, wire: &Wire, answer: Answer) -> io::Result<()> {
-    match rule.kind {
-        Kind::Reset => wire.reset_on_close(),
-        Kind::Drip => drip(rule, wire, &answer).await,
-        Kind::BadChunk => {
+/// Plays a fault with the answer that would have been sent.
+pub(crate) async fn play(fault: WireFault, rule: &Rule, wire: &Wire, answer: &Answer) -> io::Result<()> {
+    match fault {
+        WireFault::Reset => wire.reset_on_close(),
+        WireFault::Drip => drip(rule, wire, answer).await,
+        WireFault::BadChunk => {
             wire.send(&answer.raw_head("transfer-encoding: chunked")).await?;
             let half = &answer.body[..answer.body.len() / 2];
             wire.send(format!("{:x}\r\n", half.len().max(1)).as_bytes()).await?;
             wire.send(if half.is_empty() { b"x" } else { half }).await?;
             wire.send(b"\r\nnot a chunk size\r\n").await
         }
-        Kind::TruncatedBody => {
-            wire.send(&answer.raw_head(&content_length(&answer))).await?;
+        WireFault::TruncatedBody => {
+            wire.send(&answer.raw_head(&content_length(answer))).await?;
             wire.send(&answer.body[..answer.body.len() / 2]).await
         }
         // A stall ends when the client gives up or the process stops: the connection is dropped then.
-        _ => std::future::pending().await,
+        WireFault::Stall => std::future::pending().await,
     }
 }
 

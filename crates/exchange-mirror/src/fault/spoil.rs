@@ -5,10 +5,10 @@ use std::io;
 
 use champion_market_data::{Era, TradeDate};
 use chrono::Duration;
-use serde_json::{Map, Value};
 
-use super::rule::{Kind, Rule};
-use super::{container, table};
+use super::kind::{DayFault, Kind, TableFault};
+use super::rule::Rule;
+use super::{container, filings, table};
 use crate::address::Target;
 use crate::market::{pack, unpack};
 use crate::report::{self, DatedFile};
@@ -37,37 +37,27 @@ impl From<String> for NotApplicable {
     }
 }
 
-/// Spoils a file as a rule of the stage `Content` says. Blocking.
+/// Spoils a file as a rule says; a fault that is not one of content leaves it whole. Blocking.
 pub(crate) fn spoil(served: Served, rule: &Rule, target: &Target, source: &Source) -> Result<Served, NotApplicable> {
     let dated = report::dated_file(target.host.name, &target.path);
     let date = dated.map(|file| file.date);
-    let later = served.modified.map(|modified| modified + Duration::days(1));
-    let spoilt = |bytes: Vec<u8>| Served::new(bytes.into(), served.content_type, served.modified);
-    let archive = &served.bytes;
-    let member = || unpack(archive).map_err(|error| NotApplicable(format!("no archive: {error}")));
-    Ok(match rule.kind {
-        Kind::Slow => served,
-        Kind::TruncatedZip => spoilt(container::half(archive)),
-        Kind::NotAZip => spoilt(container::no_archive(archive)),
-        Kind::BadCrc => spoilt(container::bad_crc(archive)),
-        Kind::LyingSize => spoilt(container::lying_size(archive)),
-        Kind::ZipBomb => spoilt(container::bomb(&member()?.0, rule.bytes)?),
-        Kind::NestedZip => spoilt(container::nested(&member()?.0, archive, date)?),
-        Kind::TraversalMember => {
-            let (name, content) = member()?;
-            spoilt(container::climbing(&name, &content, date)?)
+    match rule.kind {
+        Kind::Slow | Kind::Page(_) | Kind::Wire(_) => Ok(served),
+        Kind::Day(DayFault::WrongDay) => Ok(other_day(source, dated, rule)?.1),
+        Kind::Day(DayFault::CopiedSession) => copied_session(source, dated, rule, target),
+        Kind::Container(fault) => {
+            let bytes = container::spoil(fault, &served.bytes, rule, date)?;
+            Ok(Served::new(bytes.into(), served.content_type, served.modified))
         }
-        Kind::ManyMembers => {
-            let (name, content) = member()?;
-            spoilt(container::crowded(&name, &content, date, rule.rows)?)
+        Kind::Table(fault) => {
+            let later = Duration::days(i64::from(fault == TableFault::Corrected));
+            let modified = served.modified.map(|modified| modified + later);
+            Ok(Served { modified, ..changed(fault, &served, rule, date)? })
         }
-        Kind::WrongDay => other_day(source, dated, rule)?.1,
-        Kind::CopiedSession => copied_session(source, dated, rule, target)?,
-        Kind::Corrected => Served { modified: later, ..changed(&served, rule, date)? },
-        _ => changed(&served, rule, date)?,
-    })
+    }
 }
 
+/// Returns the requested file's place in the market, the file of another day, and that day.
 fn other_day(
     source: &Source,
     file: Option<DatedFile>,
@@ -92,66 +82,28 @@ fn copied_session(
         Era::LegacyL1 | Era::LegacyL2 => date.format("%d-%b-%Y").to_uppercase(),
         Era::Full | Era::ApiJson | Era::ApiCsv => date.format("%d-%b-%Y"),
     };
-    let redated =
-        |text: Vec<u8>| String::from_utf8_lossy(&text).replace(&written(day), &written(file.date)).into_bytes();
+    let redated = |text: &[u8]| String::from_utf8_lossy(text).replace(&written(day), &written(file.date)).into_bytes();
     let name = target.path.rsplit('/').next().unwrap_or_default();
     let bytes = match name.strip_suffix(".zip") {
-        Some(member) => pack(member, &redated(unpack(&served.bytes)?.1), Some(file.date))?,
-        None => redated(served.bytes.to_vec()),
+        Some(member) => pack(member, &redated(&unpack(&served.bytes)?.1), Some(file.date))?,
+        None => redated(&served.bytes),
     };
     Ok(Served::new(bytes.into(), served.content_type, served.modified))
 }
 
 /// Changes the text within: that of the member, of the table, or of the list of filings.
-fn changed(served: &Served, rule: &Rule, date: Option<TradeDate>) -> Result<Served, NotApplicable> {
+fn changed(fault: TableFault, served: &Served, rule: &Rule, date: Option<TradeDate>) -> Result<Served, NotApplicable> {
     let bytes = if served.bytes.starts_with(b"PK") {
         let (name, content) = unpack(&served.bytes)?;
-        pack(&name, table::spoil(&text_of(&content)?, rule)?.as_bytes(), date)?
+        pack(&name, table::spoil(fault, &text_of(content)?, rule)?.as_bytes(), date)?
     } else if served.content_type.starts_with("application/json") {
-        filings(&served.bytes, rule)?
+        filings::spoil(fault, &served.bytes, rule)?
     } else {
-        table::spoil(&text_of(&served.bytes)?, rule)?.into_bytes()
+        table::spoil(fault, &text_of(served.bytes.to_vec())?, rule)?.into_bytes()
     };
     Ok(Served::new(bytes.into(), served.content_type, served.modified))
 }
 
-fn text_of(bytes: &[u8]) -> Result<String, NotApplicable> {
-    String::from_utf8(bytes.to_vec()).map_err(|_| NotApplicable("the file is no text".to_owned()))
-}
-
-/// Changes the API's list of filings.
-fn filings(json: &[u8], rule: &Rule) -> Result<Vec<u8>, NotApplicable> {
-    if rule.kind == Kind::Bom {
-        return Ok([b"\xef\xbb\xbf", json].concat());
-    }
-    let mut list: Vec<Map<String, Value>> =
-        serde_json::from_slice(json).map_err(|error| NotApplicable(format!("no list of filings: {error}")))?;
-    match rule.kind {
-        Kind::MissingColumn => {
-            let name = rule.column.as_deref().unwrap_or("subject");
-            list.iter_mut().for_each(|filing| drop(filing.shift_remove(name)));
-        }
-        Kind::ExtraColumn => {
-            list.iter_mut().for_each(|filing| drop(filing.insert("newField".to_owned(), Value::from(7))));
-        }
-        Kind::Reordered => {
-            list = list.into_iter().map(|filing| filing.into_iter().rev().collect()).collect();
-        }
-        Kind::UnknownSeries => {
-            let touched = list.iter_mut().take(rule.rows.unwrap_or(1));
-            touched.for_each(|filing| drop(filing.insert("series".to_owned(), Value::from("QX"))));
-        }
-        Kind::PoisonedRows => {
-            let touched = list.iter_mut().take(rule.rows.unwrap_or(1));
-            touched.for_each(|filing| drop(filing.insert("exDate".to_owned(), Value::from("32-Foo-2025"))));
-        }
-        Kind::DuplicateRow => list.extend(list.first().cloned()),
-        Kind::Corrected => {
-            if let Some(Value::String(subject)) = list.first_mut().and_then(|filing| filing.get_mut("subject")) {
-                subject.push_str(" (Purpose Revised)");
-            }
-        }
-        other => return Err(NotApplicable(format!("{} does not apply to filings", other.as_str()))),
-    }
-    serde_json::to_vec(&list).map_err(|error| NotApplicable(error.to_string()))
+fn text_of(bytes: Vec<u8>) -> Result<String, NotApplicable> {
+    String::from_utf8(bytes).map_err(|_| NotApplicable("the file is no text".to_owned()))
 }

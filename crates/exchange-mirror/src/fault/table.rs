@@ -2,7 +2,8 @@
 
 use champion_market_data::number::{format_decimal, parse_decimal};
 
-use super::rule::{Kind, Rule};
+use super::kind::TableFault;
+use super::rule::Rule;
 
 /// Names of the close, the high, the low and the series, in any of the files.
 const CLOSE: &[&str] = &["ClsPric", "CLOSE", "CLOSE_PRICE", "PURPOSE"];
@@ -10,7 +11,7 @@ const HIGH: &[&str] = &["HghPric", "HIGH", "HIGH_PRICE"];
 const LOW: &[&str] = &["LwPric", "LOW", "LOW_PRICE"];
 const SERIES: &[&str] = &["SctySrs", "SERIES"];
 /// A series no exchange has.
-const NO_SERIES: &str = "QX";
+const NO_SERIES: &str = "HX";
 /// What a correction adds to a price, in paise.
 const CORRECTION: i128 = 5;
 
@@ -21,30 +22,26 @@ struct Table {
 }
 
 /// Changes a CSV as the rule says, or says why it cannot.
-pub(super) fn spoil(text: &str, rule: &Rule) -> Result<String, String> {
-    if rule.kind == Kind::Crlf {
-        return Ok(text.replace('\n', "\r\n"));
-    }
-    if rule.kind == Kind::Bom {
-        return Ok(format!("\u{feff}{text}"));
-    }
+pub(super) fn spoil(fault: TableFault, text: &str, rule: &Rule) -> Result<String, String> {
     let mut table = Table::parse(text);
     let rows = rule.rows.unwrap_or(1);
-    match rule.kind {
-        Kind::MissingColumn => {
+    match fault {
+        TableFault::Crlf => return Ok(text.replace('\n', "\r\n")),
+        TableFault::Bom => return Ok(format!("\u{feff}{text}")),
+        TableFault::MissingColumn => {
             let name = rule.column.as_deref();
             let index = name.map_or_else(|| table.column(CLOSE), |name| table.column(&[name]))?;
             table.each_line(|line| {
                 line.remove(index);
             });
         }
-        Kind::ExtraColumn => table.extend("NewColumn", "7"),
-        Kind::Reordered => table.each_line(|line| line.reverse()),
-        Kind::Corrected => {
+        TableFault::ExtraColumn => table.extend("NewColumn", "7"),
+        TableFault::Reordered => table.each_line(|line| line.reverse()),
+        TableFault::Corrected => {
             let index = table.column(CLOSE)?;
             table.set(1, index, corrected)?;
         }
-        Kind::HighBelowLow => {
+        TableFault::HighBelowLow => {
             let (high, low) = (table.column(HIGH)?, table.column(LOW)?);
             for row in 1..=rows {
                 let text = table.field(row, low)?;
@@ -52,23 +49,22 @@ pub(super) fn spoil(text: &str, rule: &Rule) -> Result<String, String> {
                 table.set(row, high, |_| format_decimal(below.into(), 2))?;
             }
         }
-        Kind::PoisonedRows => {
+        TableFault::PoisonedRows => {
             let index = table.column(CLOSE)?;
             for row in 1..=rows {
                 table.set(row, index, |_| "abc".to_owned())?;
             }
         }
-        Kind::UnknownSeries => {
+        TableFault::UnknownSeries => {
             let index = table.column(SERIES)?;
             for row in 1..=rows {
                 table.set(row, index, |_| NO_SERIES.to_owned())?;
             }
         }
-        Kind::DuplicateRow => {
+        TableFault::DuplicateRow => {
             let first = table.lines.get(1).cloned().ok_or("no row to repeat")?;
             table.lines.insert(1, first);
         }
-        other => return Err(format!("{} does not apply to a table", other.as_str())),
     }
     Ok(table.text())
 }
@@ -156,7 +152,8 @@ mod tests {
 
     fn spoilt(kind: &str) -> String {
         let rule = serde_json::from_str(&format!("{{\"path\":\"\",\"kind\":\"{kind}\"}}")).expect("a rule");
-        spoil(LEGACY, &rule).expect("applies")
+        let fault = TableFault::ALL.iter().find(|fault| fault.as_str() == kind).expect("a fault of tables");
+        spoil(*fault, LEGACY, &rule).expect("applies")
     }
 
     #[test]
@@ -166,7 +163,7 @@ mod tests {
         assert_eq!(spoilt("reordered").lines().nth(1), Some(",11,10,12,EQ,\"A,B\""));
         assert_eq!(spoilt("high_below_low").lines().nth(1), Some("\"A,B\",EQ,5.00,10,11,"));
         assert_eq!(spoilt("corrected").lines().nth(1), Some("\"A,B\",EQ,12,10,11.05,"));
-        assert_eq!(spoilt("unknown_series").lines().nth(1), Some("\"A,B\",QX,12,10,11,"));
+        assert_eq!(spoilt("unknown_series").lines().nth(1), Some("\"A,B\",HX,12,10,11,"));
         assert_eq!(spoilt("poisoned_rows").lines().nth(1), Some("\"A,B\",EQ,12,10,abc,"));
         assert_eq!(spoilt("duplicate_row").lines().count(), 4);
         assert!(spoilt("bom").starts_with('\u{feff}') && spoilt("crlf").ends_with(",\r\n"));
@@ -175,6 +172,6 @@ mod tests {
     #[test]
     fn a_change_that_does_not_fit_says_so() {
         let rule = serde_json::from_str(r#"{"path":"","kind":"high_below_low","rows":9}"#).expect("a rule");
-        assert_eq!(spoil(LEGACY, &rule), Err("no row 3".to_owned()));
+        assert_eq!(spoil(TableFault::HighBelowLow, LEGACY, &rule), Err("no row 3".to_owned()));
     }
 }

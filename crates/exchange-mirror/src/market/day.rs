@@ -132,9 +132,9 @@ fn volume(line: &Instrument, close: i64, busy: f64, dice: &mut Dice) -> (i64, i6
     let wanted = noise::exp2(line.quantity_log2 + 0.9 * dice.bell()) * busy;
     let lots = (wanted as i64).max(1);
     let quantity = lots * i64::from(line.lot);
-    // The average trade is worth a few thousand rupees, and one lot at least.
+    // The average trade is worth a few thousand rupees, and more than one lot even of a dear share.
     let rupees = noise::exp2(dice.between(10.5, 14.2));
-    let shares = ((rupees * 100.0 / close as f64) as i64).max(i64::from(line.lot));
+    let shares = (rupees * 100.0 / close as f64) as i64 + i64::from(line.lot) * (1 + dice.below(3) as i64);
     (quantity, (quantity / shares).clamp(1, lots))
 }
 

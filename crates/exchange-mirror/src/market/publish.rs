@@ -42,10 +42,12 @@ impl fmt::Debug for GeneratedMarket {
     }
 }
 
+/// Year, month and day.
+type Ymd = (i32, u32, u32);
 /// A Sunday on which `sec_bhavdata_full` answered with the Friday's content, as it does on weekday holidays.
-const SERVED_SUNDAY: (i32, u32, u32) = (2024, 7, 28);
+const SERVED_SUNDAY: Ymd = (2024, 7, 28);
 /// Files of `sec_bhavdata_full` that hold another day's data to this day: date of the file, date of its content.
-const SPOILT_FULL: [((i32, u32, u32), (i32, u32, u32)); 3] =
+const SPOILT_FULL: [(Ymd, Ymd); 3] =
     [((2019, 9, 30), (2019, 6, 27)), ((2019, 10, 2), (2019, 10, 1)), ((2021, 11, 4), (2021, 11, 3))];
 /// Minutes after midnight IST at which the files of a day appear.
 const BHAVCOPY_MINUTE: i64 = 17 * 60 + 35;
@@ -98,7 +100,7 @@ impl GeneratedMarket {
         if wanted.dataset != Dataset::FullBhavcopy {
             return self.sessions.is_session(wanted.date).then_some(wanted.date);
         }
-        let is = |day: (i32, u32, u32)| TradeDate::from_ymd(day.0, day.1, day.2);
+        let is = |day: Ymd| TradeDate::from_ymd(day.0, day.1, day.2);
         if let Some((_, content)) = SPOILT_FULL.iter().find(|(file, _)| is(*file) == Some(wanted.date)) {
             return is(*content);
         }

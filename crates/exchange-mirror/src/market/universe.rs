@@ -21,7 +21,7 @@ struct Group {
 
 /// Sizes are chosen so that a day of 2025 has about 2,300 EQ lines and 3,100 in all, as the real one.
 const GROUPS: &[Group] = &[
-    Group { class: Class::Share, series: &["EQ"], lines: 2160, activity: (985, 1000), since: 1994 },
+    Group { class: Class::Share, series: &["EQ"], lines: 2110, activity: (985, 1000), since: 1994 },
     Group { class: Class::Fund, series: &["EQ"], lines: 330, activity: (930, 1000), since: 2004 },
     Group { class: Class::Share, series: &["BE"], lines: 250, activity: (900, 1000), since: 1996 },
     Group { class: Class::Share, series: &["BZ"], lines: 46, activity: (700, 980), since: 2008 },
@@ -31,20 +31,20 @@ const GROUPS: &[Group] = &[
     Group { class: Class::PartlyPaid, series: &["E1"], lines: 7, activity: (800, 1000), since: 2019 },
     Group { class: Class::Trust, series: &["IV"], lines: 14, activity: (500, 1000), since: 2017 },
     Group { class: Class::Trust, series: &["RR"], lines: 5, activity: (990, 1000), since: 2019 },
-    Group { class: Class::Gold, series: &["GB"], lines: 62, activity: (750, 1000), since: 2015 },
-    Group { class: Class::Loan, series: &["GS"], lines: 110, activity: (200, 800), since: 2017 },
+    Group { class: Class::Gold, series: &["GB"], lines: 80, activity: (750, 1000), since: 2015 },
+    Group { class: Class::Loan, series: &["GS"], lines: 130, activity: (200, 800), since: 2017 },
     Group { class: Class::Loan, series: &["SG"], lines: 12, activity: (60, 200), since: 2019 },
     Group {
         class: Class::Debenture,
         series: &["N1", "N2", "N3", "N4", "N5", "N6", "N7", "N8", "N9", "N0", "NA", "NC", "NE", "NH"],
-        lines: 210,
+        lines: 340,
         activity: (250, 850),
         since: 2009,
     },
     Group {
         class: Class::Debenture,
         series: &["Y1", "Y5", "YM", "Z5", "ZG", "AL", "AR"],
-        lines: 24,
+        lines: 34,
         activity: (150, 700),
         since: 2018,
     },
@@ -59,6 +59,8 @@ const T_PLUS_ZERO_LINES: usize = 25;
 pub(crate) const T_PLUS_ZERO_SINCE: (i32, u32, u32) = (2024, 3, 28);
 /// First and last week in which a treasury bill is issued.
 const BILLS: ((i32, u32, u32), (i32, u32, u32)) = ((2019, 1, 3), (2027, 12, 30));
+/// The most a line turns over on an ordinary day, as a power of two of rupees: about 1,000 crore.
+const MOST_TRADED_LOG2: f64 = 33.2;
 /// Days a bill lives.
 const BILL_DAYS: i32 = 182;
 
@@ -105,10 +107,11 @@ fn member(seed: u64, number: u32, group: &Group, names: &mut Names, sessions: &S
     let mut dice = Dice::new(key, 0x11);
     let listed = sessions.on_or_after(listing_day(group.since, &mut dice)).unwrap_or(i32::MAX);
     let year = champion_market_data::TradeDate::from_days_since_epoch(listed).map_or(2027, |date| date.date().year());
+    let due = due_year(group.class, year, &mut dice);
     let (price_log2, amplitude) = price_level(group.class, &mut dice);
     let spread = f64::from(group.activity.1 as u32 - group.activity.0 as u32) / 1000.0;
     Instrument {
-        name: name(group.class, year, names, &mut dice),
+        name: name(group.class, due.unwrap_or(year), names, &mut dice),
         series: group.series[(number as usize) % group.series.len()],
         class: group.class,
         token: 100 + number * 7 + dice.below(7) as u32,
@@ -120,14 +123,14 @@ fn member(seed: u64, number: u32, group: &Group, names: &mut Names, sessions: &S
             1
         },
         listed,
-        matures: None,
+        matures: due.map(|year| fixed_day(year, 6, 30)),
         activity: group.activity.0 + (1000.0 * spread * dice.unit()) as u64,
         t_plus_zero: false,
         name_rank: 0,
         key,
         price_log2,
         amplitude,
-        quantity_log2: quantity_level(group.class, &mut dice),
+        quantity_log2: quantity_level(group.class, &mut dice).min(MOST_TRADED_LOG2 - price_log2),
         face: if group.class.has_face_value_changes() {
             [10, 10, 10, 10, 5, 2, 1][dice.below(7) as usize]
         } else {
@@ -218,13 +221,23 @@ fn quantity_level(class: Class, dice: &mut Dice) -> f64 {
     }
 }
 
-fn name(class: Class, year: i32, names: &mut Names, dice: &mut Dice) -> Name {
+/// Draws the year in which paper issued in a year is repaid; shares and units never are.
+fn due_year(class: Class, issued: i32, dice: &mut Dice) -> Option<i32> {
+    match class {
+        Class::Gold => Some(issued + 8),
+        Class::Loan => Some(issued + 5 + dice.below(25) as i32),
+        Class::Debenture => Some(issued + 3 + dice.below(12) as i32),
+        Class::Share | Class::Sme | Class::Fund | Class::PartlyPaid | Class::Trust | Class::Bill => None,
+    }
+}
+
+/// Names a line; `due` is the year of repayment of what has one.
+fn name(class: Class, due: i32, names: &mut Names, dice: &mut Dice) -> Name {
     if class.has_face_value_changes() {
         return names.company(dice);
     }
     let stem = Names::stem(dice);
     let rate = 500 + dice.below(450);
-    let due = (year + 5 + dice.below(12) as i32).min(2070);
     let percent = format!("{}.{:02}%", rate / 100, rate % 100);
     match class {
         Class::Share | Class::Sme | Class::Bill => names.line(&stem, &stem),
@@ -233,7 +246,7 @@ fn name(class: Class, year: i32, names: &mut Names, dice: &mut Dice) -> Name {
         Class::Trust => names.line(&format!("{stem}TR"), &format!("{stem} INFRA TRUST")),
         Class::Gold => {
             let month = dice.pick(&["JAN", "FEB", "MAR", "JUN", "AUG", "SEP", "OCT", "NOV", "DEC"]);
-            names.line(&format!("SGB{month}{}", (year + 8) % 100), &format!("2.50%GOLDBONDS{}SR-{month}", year + 8))
+            names.line(&format!("SGB{month}{}", due % 100), &format!("2.50%GOLDBONDS{due}SR-{month}"))
         }
         Class::Loan => names.line(&format!("{rate}GS{due}"), &format!("GOI LOAN   {percent} {due}")),
         Class::Debenture => names.line(&format!("{rate}{stem}{}", due % 100), &format!("{percent} {stem} NCD {due}")),

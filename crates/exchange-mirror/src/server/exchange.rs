@@ -16,7 +16,7 @@ use super::{Mirror, Wire};
 use crate::address::{HostKind, Refused, Target};
 use crate::answer::Answer;
 use crate::config::{AgentRefusal, WithoutSession};
-use crate::fault::{self, Hit, Stage};
+use crate::fault::{self, Kind, PageFault, Rule, WireFault};
 use crate::pages;
 use crate::report::Query;
 
@@ -25,7 +25,7 @@ enum Reply {
     /// An answer, with how it came about.
     Answer(Answer, Outcome),
     /// An answer as a broken connection sends it.
-    Broken(Answer, Hit),
+    Broken(Answer, WireFault, Rule),
     /// The end of the connection.
     HangUp(Outcome),
     /// Nothing, ever.
@@ -69,9 +69,9 @@ pub(crate) async fn serve(
     mirror.log.add(Entry { at: Utc::now(), method: method.to_string(), url, user_agent: agent, outcome, fault: kind });
     match reply {
         Reply::Answer(answer, _) => answer.into_http(&method),
-        Reply::Broken(answer, rule) => {
+        Reply::Broken(answer, fault, rule) => {
             let play = async {
-                if let Err(error) = fault::play(&rule, &wire, answer).await {
+                if let Err(error) = fault::play(fault, &rule, &wire, &answer).await {
                     debug!(%error, "the client left before the fault was over");
                 }
             };
@@ -95,23 +95,23 @@ async fn gone(wire: &Wire, shutdown: &Shutdown, last: impl Future<Output = ()>) 
     std::future::pending().await
 }
 
-async fn reply(mirror: &Arc<Mirror>, target: Target, method: &Method, headers: &HeaderMap, hit: Option<Hit>) -> Reply {
+async fn reply(mirror: &Arc<Mirror>, target: Target, method: &Method, headers: &HeaderMap, hit: Option<Rule>) -> Reply {
     if method != Method::GET && method != Method::HEAD {
         let page = "<html><body><h1>Method Not Allowed</h1></body></html>\n";
         return Reply::Answer(Answer::html(StatusCode::METHOD_NOT_ALLOWED, page), Outcome::BadRequest);
     }
     if let Some(rule) = &hit {
-        match rule.kind.stage() {
-            Stage::Page => {
-                if rule.kind == fault::Kind::Unauthorized401 {
+        match rule.kind {
+            Kind::Page(fault) => {
+                if fault == PageFault::Unauthorized401 {
                     mirror.visitors.forget();
                 }
-                return Reply::Answer(fault::answer(rule, &target), Outcome::Fault);
+                return Reply::Answer(fault::answer(fault, rule, &target), Outcome::Fault);
             }
-            Stage::Wire if !fault::spoils_body(rule.kind) => {
-                return Reply::Broken(Answer::html(StatusCode::OK, ""), rule.clone());
+            Kind::Wire(fault) if !fault::needs_answer(fault) => {
+                return Reply::Broken(Answer::html(StatusCode::OK, ""), fault, rule.clone());
             }
-            Stage::Wire | Stage::Content => {}
+            Kind::Slow | Kind::Wire(_) | Kind::Day(_) | Kind::Container(_) | Kind::Table(_) => {}
         }
     }
     if let Some(refused) = without_session(mirror, &target, headers) {
@@ -119,13 +119,18 @@ async fn reply(mirror: &Arc<Mirror>, target: Target, method: &Method, headers: &
     }
     let (answer, outcome) = found(mirror, target, headers, hit.clone()).await;
     match hit {
-        Some(rule) if rule.kind.stage() == Stage::Wire => Reply::Broken(answer, rule),
-        _ => Reply::Answer(answer, outcome),
+        Some(rule) => match rule.kind {
+            Kind::Wire(fault) => Reply::Broken(answer, fault, rule),
+            Kind::Slow | Kind::Page(_) | Kind::Day(_) | Kind::Container(_) | Kind::Table(_) => {
+                Reply::Answer(answer, outcome)
+            }
+        },
+        None => Reply::Answer(answer, outcome),
     }
 }
 
 /// Looks the target up and spoils it when a rule says so, off the async threads.
-async fn found(mirror: &Arc<Mirror>, target: Target, headers: &HeaderMap, hit: Option<Hit>) -> (Answer, Outcome) {
+async fn found(mirror: &Arc<Mirror>, target: Target, headers: &HeaderMap, hit: Option<Rule>) -> (Answer, Outcome) {
     if target.host.kind == HostKind::Site && !target.path.starts_with("/api/") && !is_file(&target.path) {
         let page = Answer::html(StatusCode::OK, pages::SITE_PAGE);
         return (page.with(header::SET_COOKIE, &mirror.visitors.welcome()), Outcome::Served);
@@ -135,7 +140,7 @@ async fn found(mirror: &Arc<Mirror>, target: Target, headers: &HeaderMap, hit: O
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| failed(&format!("the look-up ended: {error}")))
 }
 
-fn look_up(mirror: &Mirror, target: &Target, headers: &HeaderMap, hit: Option<&Hit>) -> (Answer, Outcome) {
+fn look_up(mirror: &Mirror, target: &Target, headers: &HeaderMap, hit: Option<&Rule>) -> (Answer, Outcome) {
     let is_api = target.host.kind == HostKind::Site && target.path.starts_with("/api/");
     let found = if is_api {
         Ok(mirror.source.api(&target.path, &Query::parse(&target.query)))
@@ -147,14 +152,14 @@ fn look_up(mirror: &Mirror, target: &Target, headers: &HeaderMap, hit: Option<&H
         Ok(None) => return (fault::missing(target.host.kind), Outcome::Missing),
         Err(error) => return failed(&format!("cannot read {}: {error}", target.full())),
     };
-    let Some(rule) = hit.filter(|rule| rule.kind.stage() == Stage::Content) else {
+    let Some(rule) = hit else {
         let answer = Answer::file(served, headers);
         let outcome = if answer.status == StatusCode::OK { Outcome::Served } else { Outcome::NotModified };
         return (answer, outcome);
     };
     match fault::spoil(served, rule, target, &mirror.source) {
         Ok(served) => (Answer::file(served, headers), Outcome::Fault),
-        Err(reason) => failed(&format!("fault {} does not apply to {}: {reason}", rule.kind.as_str(), target.full())),
+        Err(reason) => failed(&format!("fault {} does not apply to {}: {reason}", rule.kind, target.full())),
     }
 }
 
@@ -176,10 +181,11 @@ fn without_session(mirror: &Mirror, target: &Target, headers: &HeaderMap) -> Opt
     if target.host.kind != HostKind::Site || !target.path.starts_with("/api/") {
         return None;
     }
-    let known = text(headers, header::COOKIE).is_some_and(|cookies| mirror.visitors.knows(cookies));
+    if text(headers, header::COOKIE).is_some_and(|cookies| mirror.visitors.knows(cookies)) {
+        return None;
+    }
     match mirror.behaviour.without_session {
         WithoutSession::Off => None,
-        _ if known => None,
         WithoutSession::Unauthorized => Some(Answer::html(StatusCode::UNAUTHORIZED, pages::UNAUTHORIZED)),
         WithoutSession::Error => Some(Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "Error")),
     }

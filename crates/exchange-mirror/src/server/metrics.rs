@@ -77,7 +77,7 @@ impl Metrics {
         for outcome in Outcome::ALL {
             requests.with_label_values(&[outcome.as_str()]);
         }
-        for kind in Kind::ALL {
+        for kind in Kind::all() {
             faults.with_label_values(&[kind.as_str()]);
         }
         Ok(Self { requests, faults })

@@ -72,7 +72,7 @@ impl Mirror {
     }
 }
 
-fn read_rules(file: &Path) -> Result<Vec<fault::Hit>, Error> {
+fn read_rules(file: &Path) -> Result<Vec<fault::Rule>, Error> {
     let unusable = |reason: String| Error::Faults { file: file.to_owned(), reason };
     let text = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
     fault::parse(&text).map_err(|error| unusable(error.to_string()))

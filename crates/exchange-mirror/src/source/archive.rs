@@ -15,11 +15,9 @@ use tracing::warn;
 use crate::error::Error;
 use crate::filing::{self, Filing};
 use crate::market::Sessions;
-use crate::report::{ARCHIVE_HOST, Query, SITE_HOST};
+use crate::report::{Query, SITE_HOST};
 use crate::served::{self, Served};
 
-/// The older alias of the file archive; it serves the same paths.
-const ARCHIVE_ALIAS: &str = "archives.nseindia.com";
 /// What the holiday API answers when no year was recorded.
 const NO_HOLIDAYS: &[u8] = br#"{"CBM":[],"CD":[],"CM":[],"FO":[]}"#;
 
@@ -65,7 +63,6 @@ impl Archive {
 
     /// Returns the file of a host and path; a link that leads out of the folder is no file.
     pub(crate) fn file(&self, host: &str, path: &str) -> io::Result<Option<Served>> {
-        let host = if host == ARCHIVE_ALIAS { ARCHIVE_HOST } else { host };
         let wanted = self.root.join(host).join(path.trim_start_matches('/'));
         let real = match wanted.canonicalize() {
             Ok(real) if real.starts_with(&self.root) && real.is_file() => real,

@@ -14,6 +14,8 @@ use crate::market::{GeneratedMarket, Sessions};
 use crate::report::{self, DatedFile, Query};
 use crate::served::Served;
 
+/// The older alias of the file archive; it serves the same paths.
+const ARCHIVE_ALIAS: &str = "archives.nseindia.com";
 /// How far back the file of an earlier session is looked for: no market pauses longer.
 const SESSIONS_BACK: usize = 30;
 
@@ -29,6 +31,7 @@ pub(crate) enum Source {
 impl Source {
     /// Returns the file of a host and path, or nothing where there is none. Blocking.
     pub(crate) fn file(&self, host: &str, path: &str) -> io::Result<Option<Served>> {
+        let host = if host == ARCHIVE_ALIAS { report::ARCHIVE_HOST } else { host };
         match self {
             Self::Archive(archive) => archive.file(host, path),
             Self::Market(market) => market.file(host, path),

@@ -52,6 +52,8 @@ async fn a_run_that_is_killed_goes_on_at_the_step_it_had_reached() {
         }
     }
 
+    wait_until("the write is asked", || async { if peers.world().writes.is_empty() { Err(()) } else { Ok(()) } }).await;
+
     process.kill().await.unwrap();
     assert!(events.message().await.is_err());
     peers.hold_write(false);

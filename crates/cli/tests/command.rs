@@ -1,0 +1,141 @@
+//! The built command as a person or a script meets it: exit codes, words, JSON.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const HEADER: &str = "SYMBOL, SERIES, DATE1, PREV_CLOSE, OPEN_PRICE, HIGH_PRICE, LOW_PRICE, LAST_PRICE, CLOSE_PRICE, \
+AVG_PRICE, TTL_TRD_QNTY, TURNOVER_LACS, NO_OF_TRADES, DELIV_QTY, DELIV_PER";
+const GOOD: &str =
+    "AAA, EQ, 25-Jan-2024, 10.00, 10.00, 11.00, 9.00, 10.50, 10.50, 10.00, 100000, 10.00, 100, 50000, 50.00";
+/// High below low.
+const BAD: &str = "BBB, BE, 25-Jan-2024, 10.00, 10.00, 9.00, 11.00, 10.50, 10.50, 10.00, 100000, 10.00, 100, -, -";
+
+/// Runs the command in a folder, with nothing of the caller's environment that would point it to a stack.
+fn champion(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_champion"));
+    for name in ["CHAMPION_DATA", "CHAMPION_ORCHESTRATOR_URL", "CHAMPION_WAREHOUSE_URL", "CHAMPION_LOADER_URL"] {
+        command.env_remove(name);
+    }
+    command.env_remove("OTEL_EXPORTER_OTLP_ENDPOINT").current_dir(folder).args(arguments);
+    command.output().expect("the command runs")
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn words(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn file(folder: &Path, name: &str, lines: &[&str]) -> String {
+    std::fs::write(folder.join(name), format!("{}\n", lines.join("\n"))).expect("written");
+    name.to_owned()
+}
+
+#[test]
+fn a_file_is_validated_without_any_service_and_the_json_is_one_object() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let name = file(folder.path(), "sec_bhavdata_full_25012024.csv", &[HEADER, GOOD, BAD]);
+
+    let output = champion(folder.path(), &["validate", &name, "--dataset", "full_bhavcopy", "--json"]);
+
+    assert_eq!(code(&output), Some(0), "{}", words(&output.stderr));
+    let verdict: Value = serde_json::from_slice(&output.stdout).expect("one object and nothing else");
+    let keys = [
+        "dataset",
+        "era",
+        "trade_date",
+        "sha256",
+        "rows_in",
+        "published",
+        "quarantined",
+        "filtered",
+        "refused",
+        "rows",
+    ];
+    for key in keys {
+        assert!(verdict.get(key).is_some(), "{key} is missing in {verdict}");
+    }
+    let number = |key: &str| verdict[key].as_u64().expect("a number");
+    assert_eq!(number("rows_in"), number("published") + number("quarantined") + number("filtered"));
+    assert_eq!((&verdict["dataset"], &verdict["trade_date"]), (&"full_bhavcopy".into(), &"2024-01-25".into()));
+    assert!(verdict["refused"].is_null());
+    assert_eq!(verdict["rows"][0]["line"], 3);
+    assert!(verdict["rows"][0]["raw"].as_str().is_some_and(|raw| raw.starts_with("BBB")));
+    assert!(verdict["rows"][0]["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+}
+
+#[test]
+fn a_refused_line_is_shown_with_its_number_and_reason() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let name = file(folder.path(), "sec_bhavdata_full_25012024.csv", &[HEADER, GOOD, BAD]);
+
+    let output = champion(folder.path(), &["validate", &name, "--dataset", "full_bhavcopy"]);
+
+    let text = words(&output.stdout);
+    assert!(text.contains("line 3") && text.contains("BBB"), "{text}");
+    assert!(!text.contains('\u{1b}'), "no colours into a pipe: {text}");
+}
+
+#[test]
+fn a_stale_file_fails_because_its_name_says_another_day() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let name = file(folder.path(), "sec_bhavdata_full_26012024.csv", &[HEADER, GOOD]);
+
+    let output = champion(folder.path(), &["validate", &name, "--dataset", "full_bhavcopy", "--json"]);
+
+    assert_eq!(code(&output), Some(1));
+    let verdict: Value = serde_json::from_slice(&output.stdout).expect("one object");
+    assert!(verdict["refused"].as_str().is_some_and(|reason| reason.contains("2024-01-25")), "{verdict}");
+    assert_eq!(verdict["published"], 0);
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_ends_with_2() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let lines: [&[&str]; 4] = [
+        &["no-such-command"],
+        &["run", "bhavcop", "--date", "2024-07-08"],
+        &["run", "bhavcopy", "--date", "08-07-2024"],
+        &["backfill", "bhavcopy", "--from", "2024-07-09", "--to", "2024-07-08"],
+    ];
+    for arguments in lines {
+        let output = champion(folder.path(), arguments);
+        assert_eq!(code(&output), Some(2), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_stack_that_is_not_up_ends_with_4_and_says_how_to_start_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // A port that was free a moment ago: nobody listens there.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+    let url = format!("http://{free}");
+    let lines: [&[&str]; 3] = [
+        &["--orchestrator", &url, "run", "bhavcopy", "--date", "2024-07-08"],
+        &["--orchestrator", &url, "status"],
+        &["--warehouse", &url, "query", "SELECT 1"],
+    ];
+    for arguments in lines {
+        let output = champion(folder.path(), arguments);
+        let text = words(&output.stderr);
+        assert_eq!(code(&output), Some(4), "{arguments:?}: {text}");
+        assert!(text.contains("champion up"), "{arguments:?}: {text}");
+        assert!(output.stdout.is_empty(), "{arguments:?}: {}", words(&output.stdout));
+    }
+}
+
+#[test]
+fn the_help_documents_the_exit_codes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = champion(folder.path(), &["--help"]);
+    assert_eq!(code(&output), Some(0));
+    let text = words(&output.stdout);
+    for code in ["0", "1", "2", "3", "4", "130"] {
+        assert!(text.lines().any(|line| line.trim_start().starts_with(&format!("{code} "))), "{code}: {text}");
+    }
+}

@@ -1,0 +1,77 @@
+//! The service as its callers see it.
+
+use champion_clickhouse_loader::{Config, SPEC, run};
+use champion_proto::loader::v1::loader_service_client::LoaderServiceClient;
+use champion_proto::loader::v1::{LoadRequest, MigrateRequest};
+use champion_service::{Listeners, ServerConfig, Shutdown};
+use prometheus::{Registry, TextEncoder};
+use tonic::transport::Endpoint;
+use tonic::{Code, Request};
+
+use crate::harness::{World, date, rows};
+
+fn default_config(folder: &std::path::Path, url: &str, database: &str) -> Config {
+    let mut config: Config = champion_service::config::load(&SPEC, None).expect("the default file holds every key");
+    config.server = ServerConfig::default();
+    config.lake.folder = folder.to_owned();
+    config.warehouse.url = url.to_owned();
+    config.warehouse.database = database.to_owned();
+    config
+}
+
+#[tokio::test]
+async fn the_service_migrates_by_itself_loads_and_stops() {
+    let Some(world) = World::start().await else { return };
+    let table = champion_market_data::Table::RawEquityOhlc;
+    let day = date("2025-02-24");
+    let artifact = world.curate(table, day, 1, &rows(table, day, 0..20, 3)).await;
+    let config = default_config(&world.lake_folder(), &world.url, &world.database);
+    let listeners = Listeners::bind(&config.server).await.expect("free ports");
+    let address = format!("http://{}", listeners.grpc_addr());
+    let (registry, shutdown) = (Registry::new(), Shutdown::manual());
+    let service = tokio::spawn(run(config, listeners, registry, shutdown.clone()));
+
+    let channel = Endpoint::from_shared(address).expect("a URL").connect().await.expect("the service listens");
+    let mut client = LoaderServiceClient::new(channel);
+    let request = LoadRequest { run_id: "r1".to_owned(), curated: vec![artifact.into()] };
+    let first = client.load(request.clone()).await.expect("loaded").into_inner().receipts;
+    assert_eq!((first[0].rows, first[0].already_loaded, first[0].table.as_str()), (20, false, "raw_equity_ohlc"));
+    let second = client.load(request).await.expect("nothing to do").into_inner().receipts;
+    assert!(second[0].already_loaded);
+    let schema = client.migrate(MigrateRequest {}).await.expect("nothing to do").into_inner();
+    assert_eq!((schema.version, schema.applied.len()), (4, 0));
+
+    shutdown.trigger();
+    service.await.expect("no panic").expect("an orderly stop");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_service_starts_without_a_warehouse_and_says_unavailable_within_the_callers_deadline() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Port 1 is reserved and nobody listens on it.
+    let config = default_config(folder.path(), "http://127.0.0.1:1", "champion");
+    let listeners = Listeners::bind(&config.server).await.expect("free ports");
+    let address = format!("http://{}", listeners.grpc_addr());
+    let (registry, shutdown) = (Registry::new(), Shutdown::manual());
+    let service = tokio::spawn(run(config, listeners, registry.clone(), shutdown.clone()));
+
+    let channel = Endpoint::from_shared(address).expect("a URL").connect().await.expect("the service listens");
+    let mut client = LoaderServiceClient::new(channel);
+    let mut request = Request::new(LoadRequest::default());
+    request.set_timeout(std::time::Duration::from_secs(20));
+    let status = client.load(request).await.expect_err("nobody answers");
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    let metrics = TextEncoder::new().encode_to_string(&registry.gather()).expect("text");
+    for line in [
+        "nse_pipeline_clickhouse_load_success_total{table=\"equity_delivery\"} 0",
+        "nse_pipeline_clickhouse_load_failed_total{table=\"corporate_actions\"} 0",
+        "champion_warehouse_load_latency_seconds_count{layer=\"raw\",table=\"raw_equity_ohlc\"} 0",
+        "champion_warehouse_load_latency_seconds_bucket{layer=\"normalized\",table=\"equity_delivery\",le=\"300\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is in {metrics}");
+    }
+
+    shutdown.trigger();
+    service.await.expect("no panic").expect("an orderly stop");
+}

@@ -1,0 +1,38 @@
+//! The service as its callers see it.
+
+use champion_parquet_writer::{Config, SPEC, run};
+use champion_proto::artifact::v1::StagedArtifact;
+use champion_proto::writer::v1::WriteRequest;
+use champion_proto::writer::v1::writer_service_client::WriterServiceClient;
+use champion_service::{Listeners, ServerConfig, Shutdown};
+use prometheus::{Registry, TextEncoder};
+use tonic::Code;
+use tonic::transport::Endpoint;
+
+#[tokio::test]
+async fn the_service_starts_with_its_default_file_names_a_wrong_field_and_stops() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut config: Config = champion_service::config::load(&SPEC, None).expect("the default file holds every key");
+    config.server = ServerConfig::default();
+    config.lake.folder = folder.path().to_owned();
+    let listeners = Listeners::bind(&config.server).await.expect("free ports");
+    let address = format!("http://{}", listeners.grpc_addr());
+    let (registry, shutdown) = (Registry::new(), Shutdown::manual());
+    let service = tokio::spawn(run(config, listeners, registry.clone(), shutdown.clone()));
+
+    let channel = Endpoint::from_shared(address).expect("a URL").connect().await.expect("the service listens");
+    let mut client = WriterServiceClient::new(channel);
+    let empty = client.write(WriteRequest::default()).await.expect("nothing to do").into_inner();
+    assert!(empty.written.is_empty());
+    let request = WriteRequest { run_id: "r1".to_owned(), staged: vec![StagedArtifact::default()] };
+    let status = client.write(request).await.expect_err("a field is missing");
+    assert_eq!((status.code(), status.message()), (Code::InvalidArgument, "field artifact is missing"));
+    let metrics = TextEncoder::new().encode_to_string(&registry.gather()).expect("text");
+    for name in ["success", "failed"] {
+        let line = format!("nse_pipeline_parquet_write_{name}_total{{table=\"corporate_actions\"}} 0");
+        assert!(metrics.contains(&line), "{line}");
+    }
+
+    shutdown.trigger();
+    service.await.expect("no panic").expect("an orderly stop");
+}
