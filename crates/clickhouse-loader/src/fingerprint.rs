@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_text_in_the_ledger_does_not_change_between_releases() {
-        assert_eq!(of(&[("A", Some(1)), ("B", None)]).checksum(), "golden");
+        assert_eq!(of(&[("A", Some(1)), ("B", None)]).checksum(), "7c8d8dea3c48d87c9ffa9958e34bea30");
         assert_eq!(Fingerprint::empty(TABLE), of(&[]));
     }
 }

@@ -1,7 +1,7 @@
 //! The ledger: which content of which session the warehouse holds, verified.
 
 use bytes::Bytes;
-use champion_market_data::{CuratedArtifact, Exchange, Table, TradeDate};
+use champion_market_data::{CuratedArtifact, Exchange, Sha256, Table, TradeDate};
 use champion_retry::Deadline;
 use chrono::{DateTime, Utc};
 use clickhouse::Row;
@@ -138,12 +138,14 @@ pub(crate) async fn write<'a>(
         warehouse.qualified(TABLE)
     );
     let statement = Statement { operation: "INSERT", collection: TABLE.to_owned(), rows: Some(rows), sql };
-    warehouse.insert(&statement, &Bytes::from(body), &format!("{}-{loaded_at}", run.run_id), deadline).await
+    // The token is the content: two months of one run may be written down in the same millisecond.
+    let token = Sha256::of(&body).to_string();
+    warehouse.insert(&statement, &Bytes::from(body), &token, deadline).await
 }
 
 #[cfg(test)]
 mod tests {
-    use champion_market_data::{ArtifactRef, Sha256};
+    use champion_market_data::ArtifactRef;
 
     use super::*;
 

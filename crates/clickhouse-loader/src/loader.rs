@@ -73,6 +73,14 @@ pub struct Loader {
 /// Partition of the warehouse: a table and a month of it.
 type Month = (Table, (i32, u32));
 
+/// What the ledger leaves to do for one call.
+struct Plan {
+    receipts: Vec<Receipt>,
+    months: BTreeMap<Month, Vec<CuratedArtifact>>,
+    /// The first artifact that is refused; the others are loaded all the same.
+    stale: Option<LoadError>,
+}
+
 impl Loader {
     /// Makes a loader; `clock` dates the ledger's rows.
     #[must_use]
@@ -102,50 +110,52 @@ impl Loader {
         deadline: Deadline,
     ) -> Result<Vec<Receipt>, LoadError> {
         refuse_ambiguous(artifacts)?;
-        match self.load_migrated(artifacts, run, deadline).await {
+        let plan = match self.plan(artifacts, deadline).await {
             // The warehouse was replaced by an empty one while this process lived.
             Err(error) if error.is_schema_missing() => {
                 warn!(%error, "the schema is missing; migrating anew");
                 self.migrator.forget();
-                self.load_migrated(artifacts, run, deadline).await
+                self.plan(artifacts, deadline).await
             }
-            result => result,
-        }
-    }
-
-    async fn load_migrated(
-        &self,
-        artifacts: &[CuratedArtifact],
-        run: &Run,
-        deadline: Deadline,
-    ) -> Result<Vec<Receipt>, LoadError> {
-        self.migrator.ensure(deadline).await?;
-        let entries = ledger::read(&self.warehouse, artifacts, deadline).await?;
-        let mut months: BTreeMap<Month, Vec<CuratedArtifact>> = BTreeMap::new();
-        let mut receipts = Vec::with_capacity(artifacts.len());
-        for curated in artifacts {
-            let already_loaded = match ledger::judge(&entries, curated) {
-                Verdict::AlreadyLoaded => true,
-                Verdict::Load => false,
-                Verdict::Stale { newest } => {
-                    let CuratedArtifact { table, exchange, trade_date, version, .. } = *curated;
-                    self.metrics.failed(table, 1);
-                    return Err(LoadError::Stale { table, exchange, trade_date, version, newest });
-                }
-            };
-            if !already_loaded {
-                let month = months.entry((curated.table, curated.trade_date.month())).or_default();
-                if !month.contains(curated) {
-                    month.push(curated.clone());
-                }
-            }
-            receipts.push(receipt(curated, already_loaded));
-        }
+            plan => plan,
+        };
+        let Plan { receipts, months, stale } = plan.inspect_err(|_| {
+            artifacts.iter().for_each(|curated| self.metrics.failed(curated.table, 1));
+        })?;
         let loads: Vec<_> =
             months.into_iter().map(|(month, artifacts)| self.load_month(month, artifacts, run, deadline)).collect();
         let outcomes: Vec<Result<(), LoadError>> = stream::iter(loads).buffered(self.bounds.months).collect().await;
-        outcomes.into_iter().collect::<Result<(), LoadError>>()?;
-        Ok(receipts)
+        match stale {
+            Some(error) => Err(error),
+            None => outcomes.into_iter().collect::<Result<(), LoadError>>().map(|()| receipts),
+        }
+    }
+
+    /// Asks the ledger, in one query, what is left to do.
+    async fn plan(&self, artifacts: &[CuratedArtifact], deadline: Deadline) -> Result<Plan, LoadError> {
+        self.migrator.ensure(deadline).await?;
+        let entries = ledger::read(&self.warehouse, artifacts, deadline).await?;
+        let mut plan = Plan { receipts: Vec::with_capacity(artifacts.len()), months: BTreeMap::new(), stale: None };
+        for curated in artifacts {
+            let verdict = ledger::judge(&entries, curated);
+            plan.receipts.push(receipt(curated, verdict == Verdict::AlreadyLoaded));
+            match verdict {
+                Verdict::AlreadyLoaded => {}
+                Verdict::Load => {
+                    let month = plan.months.entry((curated.table, curated.trade_date.month())).or_default();
+                    if !month.contains(curated) {
+                        month.push(curated.clone());
+                    }
+                }
+                Verdict::Stale { newest } => {
+                    let CuratedArtifact { table, exchange, trade_date, version, .. } = *curated;
+                    self.metrics.failed(table, 1);
+                    let error = LoadError::Stale { table, exchange, trade_date, version, newest };
+                    plan.stale.get_or_insert(error);
+                }
+            }
+        }
+        Ok(plan)
     }
 
     async fn load_month(

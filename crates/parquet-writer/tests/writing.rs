@@ -160,7 +160,7 @@ async fn the_bytes_are_those_of_the_golden_file() {
     assert_eq!(written.curated.artifact.sha256.to_string(), GOLDEN_SHA256);
 }
 
-const GOLDEN_SHA256: &str = "golden";
+const GOLDEN_SHA256: &str = "3f3542f84330e1b0f81d9d0c824fad7a3de1a0f07feb9c46b60245bada4277a0";
 
 #[tokio::test]
 async fn writing_the_same_artifact_twice_publishes_once() {

@@ -100,8 +100,8 @@ impl Warehouse {
             client,
             address,
             topology,
-            query_timeout: Duration::from_secs(config.query_timeout_seconds),
-            insert_timeout: Duration::from_secs(config.insert_timeout_seconds),
+            query_timeout: Duration::from_secs(config.query_timeout_seconds.max(1)),
+            insert_timeout: Duration::from_secs(config.insert_timeout_seconds.max(1)),
             policy: Policy { backoff, max_attempts: config.max_attempts.max(1) },
             budget: Arc::new(Mutex::new(Budget::new(BudgetConfig::default()))),
         })
