@@ -80,10 +80,10 @@ impl Fields {
             return self.split_quoted(line);
         }
         let mut start = 0;
-        for comma in memchr::memchr_iter(b',', line.as_bytes()) {
+        for_each_comma(line.as_bytes(), |comma| {
             self.push(start, comma);
             start = comma + 1;
-        }
+        });
         self.push(start, line.len());
         Ok(())
     }
@@ -150,10 +150,36 @@ impl Fields {
     }
 
     /// Returns a field of the line that was split last, without blanks around it; empty when there is no such field.
+    #[inline]
     pub(crate) fn get<'s>(&'s self, line: &'s str, index: usize) -> &'s str {
         let Some(span) = self.spans.get(index) else { return "" };
         let base = if span.unescaped { self.unescaped.as_str() } else { line };
-        base[span.start as usize..span.end as usize].trim_ascii()
+        let value = &base[span.start as usize..span.end as usize];
+        match value.as_bytes() {
+            [first, .., last] if *first > b' ' && *last > b' ' => value,
+            _ => value.trim_ascii(),
+        }
+    }
+}
+
+/// Calls back with the position of each comma, eight bytes at a step: fields are too short for a search a field.
+fn for_each_comma(line: &[u8], mut found: impl FnMut(usize)) {
+    const LOW_BITS: u64 = u64::from_le_bytes([0x7f; 8]);
+    const COMMAS: u64 = u64::from_le_bytes([b','; 8]);
+    let (words, rest) = line.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        // Zero where a comma stands; the sum carries into the high bit of every byte that is not zero, and no further.
+        let unlike = u64::from_le_bytes(*word) ^ COMMAS;
+        let mut commas = !(((unlike & LOW_BITS) + LOW_BITS) | unlike | LOW_BITS);
+        while commas != 0 {
+            found(index * 8 + commas.trailing_zeros() as usize / 8);
+            commas &= commas - 1;
+        }
+    }
+    for (index, byte) in rest.iter().enumerate() {
+        if *byte == b',' {
+            found(words.len() * 8 + index);
+        }
     }
 }
 
@@ -170,4 +196,48 @@ pub(crate) fn shown(value: &str) -> String {
 /// Says what is wrong with a number.
 pub(crate) fn bad_number(column: &str, value: &str, error: NumberError) -> String {
     format!("column {column}: {:?} is refused: {error}", shown(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fields(line: &str) -> Result<Vec<String>, BadQuoting> {
+        let mut fields = Fields::default();
+        fields.split(line)?;
+        Ok((0..fields.len()).map(|index| fields.get(line, index).to_owned()).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_without_quotes_is_cut_at_its_commas(line in "[a-zé ,.\u{7f}\u{ac}-]{0,80}") {
+            let plain: Vec<String> = line.split(',').map(|value| value.trim_ascii().to_owned()).collect();
+            prop_assert_eq!(fields(&line), Ok(plain));
+        }
+
+        #[test]
+        fn quoted_values_come_back_as_they_were(values in prop::collection::vec("[a-z,\" ]{0,9}", 1..9)) {
+            let quote = |value: &String| format!("\"{}\"", value.replace('"', "\"\""));
+            let line = values.iter().map(quote).collect::<Vec<_>>().join(", ");
+            let trimmed: Vec<String> = values.iter().map(|value| value.trim_ascii().to_owned()).collect();
+            prop_assert_eq!(fields(&line), Ok(trimmed));
+        }
+    }
+
+    #[test]
+    fn quotes_that_do_not_end_properly_are_seen_and_quotes_inside_a_value_are_characters() {
+        for line in ["\"a", "a,\"b", "\"a\"b,c", "\"a\"\"", "\""] {
+            assert_eq!(fields(line), Err(BadQuoting), "{line}");
+        }
+        assert_eq!(fields("5\" PIPE,a\"\"b"), Ok(vec!["5\" PIPE".to_owned(), "a\"\"b".to_owned()]));
+    }
+
+    #[test]
+    fn lines_are_numbered_as_an_editor_does_and_blank_ones_skipped() {
+        let lines: Vec<(u64, &[u8], bool)> =
+            Lines::new(b"\na\r\n \n\nb").map(|line| (line.number, line.bytes, line.terminated)).collect();
+        assert_eq!(lines, [(2, &b"a"[..], true), (5, b"b", false)]);
+    }
 }

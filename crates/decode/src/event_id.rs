@@ -24,7 +24,7 @@ impl EventId {
     /// Adds a text.
     pub(crate) fn text(&mut self, value: Option<&str>) -> &mut Self {
         let Some(value) = value else { return self.null() };
-        self.varint(value.len() as u128 + 1);
+        self.varint(value.len() as u64);
         self.buffer.extend_from_slice(value.as_bytes());
         self
     }
@@ -33,7 +33,7 @@ impl EventId {
     pub(crate) fn number(&mut self, value: Option<i64>) -> &mut Self {
         let Some(value) = value else { return self.null() };
         let zigzag = ((value << 1) ^ (value >> 63)) as u64;
-        self.varint(u128::from(zigzag) + 1);
+        self.varint(zigzag);
         self
     }
 
@@ -42,12 +42,17 @@ impl EventId {
         self
     }
 
-    fn varint(&mut self, mut value: u128) {
-        while value >= 0x80 {
-            self.buffer.push(value as u8 | 0x80);
-            value >>= 7;
+    /// Adds a number plus one, seven bits a byte from the lowest, with the highest bit set in all bytes but the last.
+    fn varint(&mut self, value: u64) {
+        let Some(mut rest) = value.checked_add(1) else {
+            self.buffer.extend_from_slice(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02]); // 2^64
+            return;
+        };
+        while rest >= 0x80 {
+            self.buffer.push(rest as u8 | 0x80);
+            rest >>= 7;
         }
-        self.buffer.push(value as u8);
+        self.buffer.push(rest as u8);
     }
 
     /// Returns the first 128 bits of the SHA-256 of what was added since [`EventId::begin`].
@@ -90,7 +95,7 @@ mod tests {
     fn row() -> impl Strategy<Value = (Vec<Option<String>>, Vec<Option<i64>>)> {
         (
             prop::collection::vec(prop::option::of("[a-b]{0,3}"), 3),
-            prop::collection::vec(prop::option::of(prop_oneof![-2_i64..3, any::<i64>()]), 3),
+            prop::collection::vec(prop::option::of(prop_oneof![-2_i64..3, any::<i64>(), Just(i64::MIN)]), 3),
         )
     }
 

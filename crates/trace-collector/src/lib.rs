@@ -8,7 +8,8 @@
 //! outlasts a warehouse that is slow or away (`writer`). Memory is bounded: what does not fit is dropped, counted, and
 //! reported to the exporter. Delivery is at least once: when an insert's answer is lost, its spans are sent again.
 //!
-//! The collector exports no spans of its own making, and ignores any that come back to it.
+//! The collector makes no spans, neither for an export nor for an insert, and ignores any that come back to it: it must
+//! not feed on itself.
 //!
 //! ```no_run
 //! use champion_service::{Shutdown, config};

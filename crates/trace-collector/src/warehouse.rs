@@ -5,6 +5,8 @@ use std::time::Duration;
 use clickhouse::error::Error as ClientError;
 use clickhouse::{Client, Compression};
 use thiserror::Error;
+use tracing::instrument::WithSubscriber;
+use tracing::subscriber::NoSubscriber;
 
 use crate::config::WarehouseSection;
 use crate::row::SpanRow;
@@ -75,6 +77,8 @@ impl Warehouse {
     }
 
     async fn in_time(&self, statement: impl Future<Output = Result<(), ClientError>>) -> Result<(), WarehouseError> {
+        // The client makes a span a statement; traced, each batch of spans would beget more of them.
+        let statement = statement.with_subscriber(NoSubscriber::default());
         match tokio::time::timeout(self.timeout, statement).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(ClientError::BadResponse(message))) => {

@@ -46,12 +46,14 @@ impl Writer {
     pub(crate) async fn run(&self, stopping: Shutdown, flush: Duration) {
         let deadline = async {
             stopping.cancelled().await;
-            tokio::time::sleep(flush).await;
+            if self.unwritten() > 0 {
+                tokio::time::sleep(flush).await;
+            }
         };
         tokio::select! {
             () = self.write_all() => {}
             () = deadline => {
-                let lost = self.in_hand.load(Ordering::Relaxed) + self.queue.len();
+                let lost = self.unwritten();
                 self.metrics.dropped(Dropped::Stopped, lost);
                 if lost > 0 {
                     warn!(spans = lost, flush_seconds = flush.as_secs(), "spans not written before the end; dropped");
@@ -59,6 +61,10 @@ impl Writer {
             }
         }
         self.metrics.queued.set(0);
+    }
+
+    fn unwritten(&self) -> usize {
+        self.in_hand.load(Ordering::Relaxed) + self.queue.len()
     }
 
     async fn write_all(&self) {

@@ -10,7 +10,7 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::Mutex;
-use tracing::{info, warn};
+use tracing::{Instrument, info, info_span, warn};
 
 use super::{BOOTSTRAP, MIGRATIONS, Migration};
 use crate::warehouse::{Statement, Warehouse, WarehouseError};
@@ -104,6 +104,10 @@ impl Migrator {
     /// # Errors
     /// [`MigrationError`]; the migrations before the failed one stay applied.
     pub async fn migrate(&self, deadline: Deadline) -> Result<SchemaState, MigrationError> {
+        self.migrate_in_turn(deadline).instrument(info_span!("migrate schema")).await
+    }
+
+    async fn migrate_in_turn(&self, deadline: Deadline) -> Result<SchemaState, MigrationError> {
         let _turn = self.turn.lock().await;
         for sql in self.warehouse.topology().render(BOOTSTRAP) {
             self.create(TABLE, sql, deadline).await?;

@@ -13,7 +13,8 @@ use super::books::Books;
 use super::header::{Plan, plan};
 use super::keys::Keys;
 use super::row::{Broken, Row, RowReader};
-use crate::columns::{ColumnBuilder, Envelope, repeated_date};
+use super::store::Store;
+use crate::columns::{Envelope, repeated_date};
 use crate::csv::{Line, Lines, shown};
 use crate::event_id::{EventId, ID_DIGITS};
 use crate::findings::Findings;
@@ -76,7 +77,7 @@ struct Pass<F> {
     books: Books,
     expected: Option<TradeDate>,
     keys: Keys,
-    columns: Vec<ColumnBuilder>,
+    store: Store,
     ids: Vec<[u8; ID_DIGITS / 2]>,
     findings: Vec<Findings>,
     event_id: EventId,
@@ -100,14 +101,14 @@ impl<F: EquityFile> Pass<F> {
             books: Books::new(count, &request.limits),
             expected,
             keys: Keys::with_capacity(rows),
-            columns: F::kinds().into_iter().map(|kind| ColumnBuilder::new(kind, rows)).collect(),
+            store: Store::new(F::kinds(), rows),
             ids: Vec::with_capacity(rows),
             findings: Vec::with_capacity(rows),
             event_id: EventId::default(),
             exchange: request.exchange,
             report: PhantomData,
         };
-        let mut reader = RowReader::default();
+        let mut reader = RowReader::new();
         for line in lines {
             match pass.admit(&mut reader, line) {
                 Ok(()) => pass.books.publish(),
@@ -140,33 +141,24 @@ impl<F: EquityFile> Pass<F> {
         }
         let row = reader.read(&self.plan, text, date)?;
         let findings = F::check(&row, &self.plan, date, self.exchange)?;
-        self.append(&row, findings)
-    }
-
-    fn append(&mut self, row: &Row<'_>, findings: Findings) -> Result<(), Broken> {
         let (symbol, series) = (row.key(F::SYMBOL), row.key(F::SERIES));
         if !self.keys.insert(symbol, series) {
             let reason = format!("symbol {symbol} in series {series} stands in an earlier row of the file");
             return Err(Broken::new(RuleCode::DuplicateKey, reason));
         }
-        let id = self.event_id.begin(F::TABLE.as_str()).text(Some(self.exchange.code()));
-        id.number(self.expected.map(|date| i64::from(date.days_since_epoch()))).text(Some(symbol)).text(Some(series));
         let no_isin = findings.contains(RuleCode::IsinMalformed);
+        let id = self.event_id.begin(F::TABLE.as_str()).text(Some(self.exchange.code()));
+        id.number(Some(i64::from(date.days_since_epoch()))).text(Some(symbol)).text(Some(series));
         for slot in F::VALUES {
-            match &self.columns[*slot] {
-                ColumnBuilder::Text(_) if Some(*slot) == F::ISIN && no_isin => id.text(None),
-                ColumnBuilder::Text(_) => id.text(row.text(*slot)),
-                _ => id.number(row.number(*slot)),
+            match self.store.is_text(*slot) {
+                true if Some(*slot) == F::ISIN && no_isin => id.text(None),
+                true => id.text(row.text(*slot)),
+                false => id.number(row.number(*slot)),
             };
         }
         self.ids.push(id.finish());
         self.findings.push(findings);
-        for (slot, column) in self.columns.iter_mut().enumerate() {
-            match column {
-                ColumnBuilder::Text(_) => column.push_text(row.text(slot)),
-                _ => column.push_number(row.number(slot)),
-            }
-        }
+        self.store.push(&row, &self.plan);
         Ok(())
     }
 
@@ -176,7 +168,7 @@ impl<F: EquityFile> Pass<F> {
         let envelope = Envelope { exchange: self.exchange, era, sha256 };
         let rows = PublishedRows {
             date: closed.date,
-            columns: self.columns.into_iter().map(ColumnBuilder::finish).collect(),
+            columns: self.store.finish(&self.plan),
             order: self.keys.order().map(UInt32Array::from),
             ids: self.ids,
             findings: self.findings,

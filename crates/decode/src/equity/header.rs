@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use champion_market_data::{Dataset, Era};
 
 use super::layout::{InputColumn, LAYOUTS, LEGACY_L1, LEGACY_L2, Layout, ohlc};
+use super::row::SLOTS;
 use crate::container::{beginning, looks_like_html};
 use crate::csv::{Fields, Line, Lines, MAX_LINE_BYTES, shown};
 use crate::{Refusal, RefusalCode};
@@ -21,6 +22,8 @@ pub(crate) struct Plan {
     pub(crate) date: usize,
     /// Positions of segment and exchange, in formats that print them.
     pub(crate) segment: Option<(usize, usize)>,
+    /// Positions by slot, for the slots of the columns below.
+    pub(crate) positions: [usize; SLOTS],
     /// The other columns that are in the file, with their positions.
     pub(crate) columns: Vec<(&'static InputColumn, usize)>,
     /// Columns the header names.
@@ -141,8 +144,10 @@ fn place(layout: &'static Layout, mut names: Vec<String>) -> Result<Plan, Refusa
         Dataset::Bhavcopy => position(ohlc::SEGMENT).zip(position(ohlc::SOURCE)),
         Dataset::FullBhavcopy | Dataset::CorporateActions => None,
     };
+    let mut positions = [usize::MAX; SLOTS];
+    columns.iter().for_each(|(column, position)| positions[column.slot] = *position);
     let (_, date) = columns.remove(0); // the date is a required column and stands first in every layout
     let known = |name: &String| layout.columns.iter().any(|column| is_named(name, column));
     let unknown = names.iter().filter(|name| !known(name)).take(100).map(|name| shown(name)).collect();
-    Ok(Plan { layout, date, segment, columns, fields: names.len(), width, unknown })
+    Ok(Plan { layout, date, segment, positions, columns, fields: names.len(), width, unknown })
 }

@@ -13,7 +13,7 @@ use crate::{Inspection, Refusal, RefusalCode, RuleCode};
 pub(crate) fn inspect(text: &[u8], dataset: Dataset) -> Result<Inspection, Refusal> {
     let mut lines = Lines::new(text);
     let plan = plan(&mut lines, dataset, text)?;
-    let mut reader = RowReader::default();
+    let mut reader = RowReader::new();
     let mut dates = Dates::default();
     let mut rows = 0;
     let mut first_error = None;

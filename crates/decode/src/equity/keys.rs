@@ -17,7 +17,7 @@ pub(crate) struct Keys {
     arena: Vec<u8>,
     ends: Vec<u32>,
     places: Vec<u32>,
-    hasher: RandomState,
+    seed: u64,
 }
 
 impl Keys {
@@ -26,7 +26,7 @@ impl Keys {
             arena: Vec::with_capacity(rows * 12),
             ends: Vec::with_capacity(rows),
             places: vec![FREE; (rows * 2).next_power_of_two().max(16)],
-            hasher: RandomState::new(),
+            seed: RandomState::new().hash_one(0),
         }
     }
 
@@ -52,7 +52,7 @@ impl Keys {
     /// Returns the place of a key, or the free place it would take.
     fn find(&self, key: &[u8]) -> usize {
         let mask = self.places.len() - 1;
-        let mut place = self.hasher.hash_one(key) as usize & mask;
+        let mut place = hash(key, self.seed) as usize & mask;
         while self.places[place] != FREE && self.key(self.places[place]) != key {
             place = (place + 1) & mask;
         }
@@ -87,6 +87,19 @@ impl Keys {
         rows.sort_unstable_by(compare);
         Some(rows.into_iter().map(|(_, row)| row).collect())
     }
+}
+
+/// Multiplies eight bytes at a time into a seeded hash: the keys are short, and SipHash would cost more than reading the
+/// row's prices.
+fn hash(key: &[u8], seed: u64) -> u64 {
+    const MULTIPLIER: u128 = 0x9e37_79b9_7f4a_7c15; // 2^64 divided by the golden ratio
+    let fold = |word: u64| {
+        let product = u128::from(word) * MULTIPLIER;
+        product as u64 ^ (product >> 64) as u64
+    };
+    let (words, rest) = key.as_chunks::<8>();
+    let whole = words.iter().fold(seed ^ key.len() as u64, |hash, word| fold(hash ^ u64::from_le_bytes(*word)));
+    fold(whole ^ leading_bytes(rest))
 }
 
 fn leading_bytes(key: &[u8]) -> u64 {

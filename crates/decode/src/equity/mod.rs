@@ -10,6 +10,7 @@ mod layout;
 mod ohlc;
 mod row;
 mod rules;
+mod store;
 
 pub(crate) use delivery::FullBhavcopy;
 pub(crate) use file::decode;

@@ -2,7 +2,7 @@
 
 use champion_market_data::TradeDate;
 use champion_market_data::columnar::ColumnKind;
-use champion_market_data::number::{NumberError, parse_decimal};
+use champion_market_data::number::{AMOUNT_SCALE, MONEY_SCALE, NumberError, PRICE_SCALE, parse_decimal};
 
 use super::header::Plan;
 use super::layout::{InputColumn, Value, ohlc};
@@ -14,7 +14,7 @@ use crate::dates::{DateForm, looks_resaved};
 pub(crate) const MAX_NUMBER: i64 = 999_999_999_999_999_999;
 
 /// Slots of the widest row.
-const SLOTS: usize = ohlc::COUNT;
+pub(crate) const SLOTS: usize = ohlc::COUNT;
 
 /// A rule that a row breaks at the cost of the row, and the reason in words.
 #[derive(Debug)]
@@ -30,55 +30,53 @@ impl Broken {
 }
 
 /// The typed values of one row, by slot.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Row<'r> {
-    numbers: [i64; SLOTS],
-    texts: [&'r str; SLOTS],
-    present: u64,
+    reader: &'r RowReader,
+    plan: &'r Plan,
+    line: &'r str,
 }
 
 impl<'r> Row<'r> {
     /// Returns a number, scaled as its column's kind says; a date in days since 1970-01-01.
     pub(crate) fn number(&self, slot: usize) -> Option<i64> {
-        self.is_present(slot).then(|| self.numbers[slot])
+        self.is_present(slot).then(|| self.reader.numbers[slot])
     }
 
     /// Returns a number that reading has made sure of; 0 for a null, which [`Value::Required`] excludes.
     pub(crate) fn required(&self, slot: usize) -> i64 {
-        self.numbers[slot]
+        if self.is_present(slot) { self.reader.numbers[slot] } else { 0 }
     }
 
     /// Returns a text.
     pub(crate) fn text(&self, slot: usize) -> Option<&'r str> {
-        self.is_present(slot).then(|| self.texts[slot])
+        self.is_present(slot).then(|| self.key(slot))
     }
 
     /// Returns a text of the natural key, which [`Value::Key`] makes sure of.
     pub(crate) fn key(&self, slot: usize) -> &'r str {
-        self.texts[slot]
+        self.reader.fields.get(self.line, self.plan.positions[slot])
+    }
+
+    /// Returns which slots have a value, a bit a slot.
+    pub(crate) fn present(&self) -> u64 {
+        self.reader.present
     }
 
     fn is_present(&self, slot: usize) -> bool {
-        self.present & (1 << slot) != 0
-    }
-
-    fn set_number(&mut self, slot: usize, value: i64) {
-        self.numbers[slot] = value;
-        self.present |= 1 << slot;
-    }
-
-    fn set_text(&mut self, slot: usize, value: &'r str) {
-        self.texts[slot] = value;
-        self.present |= 1 << slot;
+        self.reader.present & (1 << slot) != 0
     }
 }
 
 /// Reads rows; keeps its buffers and the date read last from row to row.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RowReader {
     fields: Fields,
     date_text: String,
     date: Option<TradeDate>,
+    /// Numbers of the row read last; valid where `present` says so.
+    numbers: [i64; SLOTS],
+    present: u64,
 }
 
 /// Where a row stands before its values are read: which date and segment it is of.
@@ -90,6 +88,11 @@ pub(crate) struct Place<'r> {
 }
 
 impl RowReader {
+    pub(crate) fn new() -> Self {
+        let (fields, date_text) = (Fields::default(), String::new());
+        Self { fields, date_text, date: None, numbers: [0; SLOTS], present: 0 }
+    }
+
     /// Splits a line into as many fields as the header has.
     pub(crate) fn split<'t>(&mut self, plan: &Plan, line: Line<'t>) -> Result<&'t str, Broken> {
         self.fields.clear();
@@ -136,12 +139,10 @@ impl RowReader {
     }
 
     /// Reads all values of the line split last.
-    pub(crate) fn read<'r>(&'r self, plan: &Plan, line: &'r str, date: TradeDate) -> Result<Row<'r>, Broken> {
-        let mut row = Row { numbers: [0; SLOTS], texts: [""; SLOTS], present: 0 };
-        for (slot, text) in plan.layout.constants {
-            row.set_text(*slot, text);
-        }
-        row.set_number(plan.layout.date().slot, i64::from(date.days_since_epoch()));
+    pub(crate) fn read<'r>(&'r mut self, plan: &'r Plan, line: &'r str, date: TradeDate) -> Result<Row<'r>, Broken> {
+        let date_slot = plan.layout.date().slot;
+        self.numbers[date_slot] = i64::from(date.days_since_epoch());
+        self.present = 1 << date_slot;
         for (column, position) in &plan.columns {
             let text = self.fields.get(line, *position);
             if text.is_empty() || (column.value != Value::Key && is_null(text)) {
@@ -151,20 +152,17 @@ impl RowReader {
                 let reason = format!("column {} has no value ({:?})", column.name, text);
                 return Err(Broken::new(RuleCode::MissingValue, reason));
             }
-            match column.kind {
-                ColumnKind::Text | ColumnKind::Bool => row.set_text(column.slot, text),
-                ColumnKind::Date => {
-                    let date = read_date(column, plan.layout.dates, text)?;
-                    row.set_number(column.slot, i64::from(date.days_since_epoch()));
-                }
-                ColumnKind::Int64 => row.set_number(column.slot, read_number(column, text, 0)?),
-                ColumnKind::Price | ColumnKind::Money | ColumnKind::Amount => {
-                    let scale = column.kind.scale().unwrap_or(0);
-                    row.set_number(column.slot, read_number(column, text, scale)?);
-                }
-            }
+            self.present |= 1 << column.slot;
+            self.numbers[column.slot] = match column.kind {
+                ColumnKind::Text | ColumnKind::Bool => continue,
+                ColumnKind::Date => i64::from(read_date(column, plan.layout.dates, text)?.days_since_epoch()),
+                ColumnKind::Int64 => read_number(column, text, 0)?,
+                ColumnKind::Price => read_number(column, text, PRICE_SCALE)?,
+                ColumnKind::Money => read_number(column, text, MONEY_SCALE)?,
+                ColumnKind::Amount => read_number(column, text, AMOUNT_SCALE)?,
+            };
         }
-        Ok(row)
+        Ok(Row { reader: self, plan, line })
     }
 }
 

@@ -77,6 +77,21 @@ async fn statement(State(interface): State<Arc<Interface>>, request: HttpRequest
     {
         return Response::new(Body::from("Ok.\n"));
     }
+    let span = span_of(request.headers());
+    let in_progress = interface.shared.metrics.in_progress.clone();
+    in_progress.inc();
+    let _in_progress = OnDrop(move || in_progress.dec());
+    let response = run(&interface, request).instrument(span.clone()).await;
+    span.record("db.response.status_code", response.status().as_u16());
+    response
+}
+
+/// Opens the server span of a request that belongs to a trace.
+///
+/// A request without a caller's trace gets none: the collector writes spans into this warehouse, and a span for each of
+/// its writes would be written in turn, without end.
+fn span_of(headers: &HeaderMap) -> Span {
+    let Some(parent) = headers.get("traceparent").and_then(|value| value.to_str().ok()) else { return Span::none() };
     let span = info_span!(
         "warehouse query",
         otel.kind = "server",
@@ -90,15 +105,8 @@ async fn statement(State(interface): State<Arc<Interface>>, request: HttpRequest
         error.type = field::Empty,
         clickhouse.query_id = field::Empty,
     );
-    if let Some(parent) = request.headers().get("traceparent").and_then(|value| value.to_str().ok()) {
-        champion_telemetry::context::set_parent(&span, parent);
-    }
-    let in_progress = interface.shared.metrics.in_progress.clone();
-    in_progress.inc();
-    let _in_progress = OnDrop(move || in_progress.dec());
-    let response = run(&interface, request).instrument(span.clone()).await;
-    span.record("db.response.status_code", response.status().as_u16());
-    response
+    champion_telemetry::context::set_parent(&span, parent);
+    span
 }
 
 /// Calls a function when it is dropped, on every way out of a future.

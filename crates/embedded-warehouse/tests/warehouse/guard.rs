@@ -64,7 +64,7 @@ async fn nothing_leaves_the_process() {
     }
     for (setting, value) in [
         ("additional_result_filter", "a = file('/etc/hostname')"),
-        ("additional_table_filters", "{'t': 'a = file(\'/etc/hostname\')'}"),
+        ("additional_table_filters", "{'t':'1'}"),
         ("dialect", "kusto"),
         ("format_schema", "/etc/x:y"),
         ("format_template_row", "/etc/hostname"),

@@ -53,7 +53,7 @@ async fn a_million_rows_arrive_whole() {
     let rows = "SELECT number AS a, toString(number) AS b, toDecimal64(number, 4) / 100 AS c FROM numbers(1000000)";
     let sums = "SELECT count(), sum(a), sum(length(b)), sum(c)";
     let expected = warehouse.query(&format!("{sums} FROM ({rows})")).await;
-    for format in ["Parquet", "ArrowStream", "RowBinary", "Native", "JSONEachRow"] {
+    for format in ["Parquet", "ArrowStream", "RowBinary"] {
         let data = warehouse.post(&[], format!("{rows} FORMAT {format}")).await.bytes().await.unwrap();
         let statement = format!("INSERT INTO t SETTINGS input_format_parquet_preserve_order = 1 FORMAT {format}");
         let response = warehouse.post(&[("query", statement.as_str())], data).await;

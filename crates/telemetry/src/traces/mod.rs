@@ -51,7 +51,11 @@ where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
     // What the exporter says about itself must not become part of what it exports.
-    let traced = Targets::new().with_default(LevelFilter::INFO).with_target("opentelemetry", LevelFilter::OFF);
+    let traced = Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_target("opentelemetry", LevelFilter::OFF)
+        // The client crate's own spans would double ours, which know table and month.
+        .with_target("clickhouse", LevelFilter::OFF);
     tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false).with_filter(traced)
 }
 

@@ -50,7 +50,9 @@ impl Collector {
         let admin = bound.admin_addr().expect("it is switched on");
         let (registry, shutdown) = (Registry::new(), Shutdown::manual());
         let running = tokio::spawn(run(config, bound, registry.clone(), shutdown.clone()));
-        Self { grpc, http, admin, registry, shutdown, running }
+        let collector = Self { grpc, http, admin, registry, shutdown, running };
+        wait_until("the collector runs", || collector.says_yes("livez")).await;
+        collector
     }
 
     /// Returns a counter's value; `label` is empty for one without labels.
@@ -67,7 +69,11 @@ impl Collector {
 
     /// Tells what `/readyz` says.
     pub(crate) async fn is_ready(&self) -> bool {
-        let answer = reqwest::get(format!("http://{}/readyz", self.admin)).await;
+        self.says_yes("readyz").await
+    }
+
+    async fn says_yes(&self, path: &str) -> bool {
+        let answer = reqwest::get(format!("http://{}/{path}", self.admin)).await;
         answer.is_ok_and(|answer| answer.status().is_success())
     }
 

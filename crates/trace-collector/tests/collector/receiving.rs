@@ -55,6 +55,13 @@ async fn a_stop_without_a_warehouse_ends_within_its_time_and_counts_what_is_lost
 }
 
 #[tokio::test]
+async fn a_stop_with_nothing_to_write_does_not_wait_for_the_warehouse() {
+    let mut config = alone();
+    config.server.flush_seconds = 3600;
+    Collector::start(config).await.stop().await;
+}
+
+#[tokio::test]
 async fn its_own_spans_are_ignored_so_that_they_cannot_feed_themselves() {
     let collector = Collector::start(alone()).await;
     over_grpc(collector.grpc, "champion-trace-collector", vec![span("a")]).await;
