@@ -27,15 +27,16 @@ python_environment() {
 }
 
 prometheus() {
+    [ -x "$tools/bin/prometheus" ] && return
     if [ -n "$(type -P prometheus)" ]; then
         ln -sf "$(type -P prometheus)" "$tools/bin/prometheus"
         return
     fi
-    [ -x "$tools/prometheus/usr/bin/prometheus" ] && return
     need apt-get "install Prometheus 2.42 or later so that 'prometheus' is on the PATH"
     say "Prometheus, unpacked from Debian's package"
     local work
     work=$(mktemp -d)
+    chmod 755 "$work" # apt downloads as a user of its own
     [ "$(id -u)" != 0 ] || apt-get update -qq
     (cd "$work" && apt-get download -qq prometheus >/dev/null && dpkg-deb -x prometheus_*.deb "$tools/prometheus")
     rm -rf "$work"
@@ -52,11 +53,11 @@ buf() {
 }
 
 cargo_tool() { # name version
+    [ -x "$tools/bin/$1" ] && return
     if [ -n "$(type -P "$1")" ]; then
         ln -sf "$(type -P "$1")" "$tools/bin/$1"
         return
     fi
-    [ -x "$tools/bin/$1" ] && return
     say "$1 $2, built from source: some minutes"
     cargo install --quiet --locked --debug --root "$tools" --version "$2" "$1"
 }

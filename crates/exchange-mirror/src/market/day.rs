@@ -35,6 +35,8 @@ pub(crate) struct Row<'market> {
 
 /// A Muhurat session lasts an hour.
 const MUHURAT_VOLUME: f64 = 0.15;
+/// The most a line turns over on a day, in paise: 2,000 crore rupees, as the busiest real shares do.
+const MOST_TURNOVER: i64 = 2_000_000_000_000;
 /// One listing in this many is published without its ISIN on the first day.
 const BLANK_ISINS: u64 = 3;
 
@@ -130,7 +132,8 @@ fn settle_turnover(row: &mut Row<'_>, dice: &mut Dice) {
 /// Returns quantity and trades; `busy` is 1 on an ordinary day on today's scale.
 fn volume(line: &Instrument, close: i64, busy: f64, dice: &mut Dice) -> (i64, i64) {
     let wanted = noise::exp2(line.quantity_log2 + 0.9 * dice.bell()) * busy;
-    let lots = (wanted as i64).max(1);
+    let most = (MOST_TURNOVER / close / i64::from(line.lot)).max(1);
+    let lots = (wanted as i64).clamp(1, most);
     let quantity = lots * i64::from(line.lot);
     // The average trade is worth a few thousand rupees, and more than one lot even of a dear share.
     let rupees = noise::exp2(dice.between(10.5, 14.2));
