@@ -49,7 +49,7 @@ proto-lint: tools
 
 bench: setup tools ## Measure decoding, a warm run, a backfill, and DuckDB and Polars beside it
 	@cargo build --release --workspace --bins --quiet
-	@cargo run --release --quiet -p champion-e2e --bin champion-bench
+	@target/release/champion-bench
 
 clean: ## Remove build output and the local data folder
 	@cargo clean

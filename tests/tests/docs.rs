@@ -49,3 +49,27 @@ fn the_data_contract_names_every_column_as_the_code_does() {
     }
     assert_eq!(written, rendered, "docs/data-contract.md is out of date: run this test with UPDATE_DOCS=1");
 }
+
+#[test]
+fn every_command_of_the_readme_exists() {
+    let text = std::fs::read_to_string(programs::root().join("README.md")).expect("README.md is there");
+    let mut seen = 0;
+    for line in text.lines().filter_map(|line| line.strip_prefix("    champion ")) {
+        let command = line.split_whitespace().next().expect("a command");
+        let output = std::process::Command::new(programs::binary("champion")).args([command, "--help"]).output();
+        let output = output.expect("champion runs");
+        assert!(output.status.success(), "champion {command}: {}", String::from_utf8_lossy(&output.stderr));
+        let help = String::from_utf8_lossy(&output.stdout).into_owned();
+        let shown = line.split('#').next().expect("the part before the comment");
+        for flag in shown.split_whitespace().filter(|word| word.starts_with("--")) {
+            assert!(help.contains(flag), "champion {command} has no {flag}");
+        }
+        seen += 1;
+    }
+    assert!(seen >= 6, "the README shows only {seen} commands");
+    let makefile = std::fs::read_to_string(programs::root().join("Makefile")).expect("Makefile is there");
+    for line in text.lines().filter_map(|line| line.trim().strip_prefix("make ")) {
+        let target = line.split_whitespace().next().expect("a target");
+        assert!(makefile.contains(&format!("\n{target}:")), "make {target} does not exist");
+    }
+}

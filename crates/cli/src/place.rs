@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use champion_proto::MAX_MESSAGE_BYTES;
 use champion_proto::loader::v1::loader_service_client::LoaderServiceClient;
 use champion_proto::orchestrator::v1::orchestrator_service_client::OrchestratorServiceClient;
 use champion_service::channel::{ChannelOptions, ServiceChannel, connect_lazy};
@@ -15,6 +14,9 @@ use crate::up::WAREHOUSE_DATABASE;
 const DEFAULT_ORCHESTRATOR: &str = "http://127.0.0.1:50055";
 const DEFAULT_LOADER: &str = "http://127.0.0.1:50054";
 const DEFAULT_WAREHOUSE: &str = "http://127.0.0.1:8123";
+
+/// The steps of a run of thirty years are tens of megabytes.
+const MOST_ANSWER_BYTES: usize = 256 << 20;
 
 /// A stream of run events begins at once and may then last for hours; the deadline is for its beginning.
 const CHANNEL: ChannelOptions =
@@ -37,7 +39,7 @@ impl Place {
             None => known()?.unwrap_or_else(|| DEFAULT_ORCHESTRATOR.to_owned()),
         };
         let channel = connect_lazy(&url, &CHANNEL)?;
-        Ok(OrchestratorServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES))
+        Ok(OrchestratorServiceClient::new(channel).max_decoding_message_size(MOST_ANSWER_BYTES))
     }
 
     /// Returns a client of the loader.

@@ -8,7 +8,8 @@ mod child;
 mod plan;
 mod ready;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -52,6 +53,7 @@ pub async fn run(options: Options, report: impl FnOnce(&Endpoints)) -> anyhow::R
     std::fs::create_dir_all(options.data.join("logs"))
         .with_context(|| format!("cannot use the data folder {}", options.data.display()))?;
     let options = Options { data: options.data.canonicalize().context("the data folder has no path")?, ..options };
+    let _lock = own(&options.data)?;
     Endpoints::remove(&options.data);
     let mut children = Vec::new();
     let result = live(&options, &shutdown, &mut children, report).await;
@@ -60,6 +62,16 @@ pub async fn run(options: Options, report: impl FnOnce(&Endpoints)) -> anyhow::R
         child.stop(STOP_DEADLINE).await;
     }
     result
+}
+
+/// Takes the data folder for this stack alone; the lock goes with the process, however it ends.
+fn own(data: &Path) -> anyhow::Result<File> {
+    let path = data.join("up.lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    if file.try_lock().is_err() {
+        bail!("another stack is running on the data folder {}; give --data another one", data.display());
+    }
+    Ok(file)
 }
 
 async fn live(
@@ -92,5 +104,20 @@ async fn watch(children: &mut [Child], shutdown: &Shutdown) -> anyhow::Result<()
     tokio::select! {
         () = shutdown.cancelled() => Ok(()),
         ((name, status), _, _) = ended => bail!("{name} ended by itself with {status}; stopping the stack"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_folder_belongs_to_one_stack_at_a_time() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let first = own(folder.path()).expect("free");
+        let refused = own(folder.path()).expect_err("taken");
+        assert!(refused.to_string().contains("another stack is running"), "{refused}");
+        drop(first);
+        assert!(own(folder.path()).is_ok(), "free again");
     }
 }
