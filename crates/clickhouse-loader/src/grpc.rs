@@ -40,7 +40,7 @@ impl Grpc {
 impl LoaderService for Grpc {
     async fn load(&self, request: Request<LoadRequest>) -> Result<Response<LoadResponse>, Status> {
         let deadline = self.deadline(&request);
-        let LoadRequest { run_id, curated } = request.into_inner();
+        let LoadRequest { run_id, curated, .. } = request.into_inner();
         let artifacts = curated.into_iter().map(CuratedArtifact::try_from).collect::<Result<Vec<_>, WireError>>()?;
         let run = Run { run_id, trace_id: context::current_trace_id() };
         let receipts = self

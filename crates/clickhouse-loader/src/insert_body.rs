@@ -133,6 +133,7 @@ mod tests {
             trade_date: "2025-02-24".parse().expect("a date"),
             source_sha256: Sha256::of(b""),
             version: 2,
+            observed_at: chrono::DateTime::UNIX_EPOCH,
         };
         let fingerprint = Fingerprint::of(table, &rows);
         Delivery { session: Session { curated, rows, fingerprint }, vanished }

@@ -157,6 +157,7 @@ mod tests {
             trade_date: "2025-02-24".parse().expect("a date"),
             source_sha256: Sha256::of(b"source"),
             version,
+            observed_at: DateTime::UNIX_EPOCH,
         }
     }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 use thiserror::Error;
@@ -96,6 +97,24 @@ pub struct RawArtifact {
     pub exchange: Exchange,
     /// The session they were asked for.
     pub trade_date: TradeDate,
+    /// When these bytes became what we know of the session.
+    #[serde(default)]
+    pub observed_at: DateTime<Utc>,
+}
+
+/// The rows set aside from one raw file with their reasons, as JSON lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineArtifact {
+    /// The bytes.
+    pub artifact: ArtifactRef,
+    /// What the raw bytes were meant to hold.
+    pub dataset: Dataset,
+    /// Who published them.
+    pub exchange: Exchange,
+    /// The session.
+    pub trade_date: TradeDate,
+    /// Hash of the raw bytes the rows come from.
+    pub source_sha256: Sha256,
 }
 
 /// The books of one file. `rows_in = published + quarantined + filtered` always holds.
@@ -135,6 +154,9 @@ pub struct StagedArtifact {
     pub source_sha256: Sha256,
     /// The books of the raw file.
     pub counts: RowCounts,
+    /// When the raw bytes became what we know of the session.
+    #[serde(default)]
+    pub observed_at: DateTime<Utc>,
 }
 
 /// One table of one session as published Parquet.
@@ -152,6 +174,9 @@ pub struct CuratedArtifact {
     pub source_sha256: Sha256,
     /// 1 for the first publication, one more for each corrected file.
     pub version: u32,
+    /// When the raw bytes became what we know of the session.
+    #[serde(default)]
+    pub observed_at: DateTime<Utc>,
 }
 
 /// Keys of the lake. Zones are the first path part.

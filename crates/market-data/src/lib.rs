@@ -23,7 +23,7 @@ mod publication;
 mod series;
 mod trade_date;
 
-pub use artifact::{ArtifactRef, CuratedArtifact, RawArtifact, RowCounts, Sha256, StagedArtifact};
+pub use artifact::{ArtifactRef, CuratedArtifact, QuarantineArtifact, RawArtifact, RowCounts, Sha256, StagedArtifact};
 pub use calendar::{Calendar, DayKind};
 pub use closed_set::UnknownName;
 pub use dataset::{Dataset, Exchange, Layer, Table};

@@ -41,7 +41,10 @@ pub struct Manifest {
     pub run_id: String,
     /// The trace of that run, 32 hex digits; null outside a trace.
     pub trace_id: Option<String>,
-    /// When, in UTC.
+    /// When the raw bytes became what we know of the session, in UTC.
+    #[serde(default)]
+    pub observed_at: DateTime<Utc>,
+    /// When the file was published, in UTC.
     pub published_at: DateTime<Utc>,
 }
 
@@ -78,6 +81,7 @@ impl Manifest {
             trade_date: self.trade_date,
             source_sha256: self.source_sha256,
             version: self.version,
+            observed_at: self.observed_at,
         }
     }
 }

@@ -147,6 +147,7 @@ impl Publisher {
             writer_version: WRITER_VERSION,
             run_id: run.run_id.clone(),
             trace_id: run.trace_id.clone(),
+            observed_at: staged.observed_at,
             published_at: (self.clock)(),
         };
         self.lake.publish(&manifest.key, parquet).await?;

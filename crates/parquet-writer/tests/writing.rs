@@ -104,6 +104,7 @@ async fn stage(lake: &Lake, table: Table, day: TradeDate, batch: &RecordBatch) -
         trade_date: day,
         source_sha256: sha256,
         counts: RowCounts { rows_in: rows, published: rows, ..RowCounts::default() },
+        observed_at: chrono::DateTime::UNIX_EPOCH,
     }
 }
 

@@ -55,10 +55,12 @@ impl Parser {
     /// [`ParseError`] when the raw bytes are not there or not what they should be, or when the lake fails.
     pub async fn parse(&self, run_id: &str, raw: &RawArtifact) -> Result<Parse, ParseError> {
         check(raw)?;
-        let RawArtifact { dataset, exchange, trade_date, artifact: source } = raw;
+        let RawArtifact { dataset, exchange, trade_date, artifact: source, .. } = raw;
         let report_key = keys::parse_report(*dataset, *exchange, *trade_date, &source.sha256, DECODER_VERSION);
-        if let Some(report) = self.done_before(&report_key, raw).await? {
+        if let Some(mut report) = self.done_before(&report_key, raw).await? {
             info!(%dataset, %trade_date, run_id, "parsed before");
+            // Bytes that come back after a correction are known anew since then; what they hold is the same.
+            report.staged.iter_mut().for_each(|staged| staged.observed_at = raw.observed_at);
             return Ok(Parse::Parsed { report, reused: true });
         }
         let bytes = self.lake.get_verified(source).await?;

@@ -49,12 +49,13 @@ pub(crate) fn stage(
             trade_date: raw.trade_date,
             source_sha256: raw.artifact.sha256,
             counts: decoded.counts,
+            observed_at: raw.observed_at,
         });
         artifacts.push(artifact);
     }
     let mut quarantine = None;
     if !decoded.quarantined.is_empty() {
-        let RawArtifact { dataset, exchange, trade_date, artifact: source } = raw;
+        let RawArtifact { dataset, exchange, trade_date, artifact: source, .. } = raw;
         let key = keys::quarantine(*dataset, *exchange, *trade_date, &source.sha256, DECODER_VERSION);
         let artifact = artifact(key, json_lines(&decoded.quarantined), decoded.quarantined.len() as u64);
         quarantine = Some(artifact.reference.clone());

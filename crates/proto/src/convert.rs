@@ -3,7 +3,10 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use champion_market_data::{ArtifactRef, CuratedArtifact, RawArtifact, RowCounts, Sha256, StagedArtifact, TradeDate};
+use champion_market_data::{
+    ArtifactRef, CuratedArtifact, QuarantineArtifact, RawArtifact, RowCounts, Sha256, StagedArtifact, TradeDate,
+};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::WireError;
 use crate::artifact::v1 as wire;
@@ -39,6 +42,25 @@ where
 /// [`WireError::Missing`] for an empty text, [`WireError::Invalid`] for one that is no date.
 pub fn parse_date(field: &'static str, text: &str) -> Result<TradeDate, WireError> {
     parse_name(field, text)
+}
+
+/// Parses an instant: RFC 3339 with any offset.
+///
+/// # Errors
+/// [`WireError::Missing`] for an empty text, [`WireError::Invalid`] for one that is no instant.
+pub fn parse_instant(field: &'static str, text: &str) -> Result<DateTime<Utc>, WireError> {
+    if text.is_empty() {
+        return Err(WireError::Missing(field));
+    }
+    DateTime::parse_from_rfc3339(text)
+        .map(|at| at.to_utc())
+        .map_err(|error| WireError::Invalid { field, reason: error.to_string() })
+}
+
+/// Formats an instant for the wire: RFC 3339, UTC, with all its digits.
+#[must_use]
+pub fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 fn parse_key(key: String) -> Result<String, WireError> {
@@ -82,6 +104,7 @@ impl TryFrom<wire::RawArtifact> for RawArtifact {
             dataset: parse_name("dataset", &message.dataset)?,
             exchange: parse_name("exchange", &message.exchange)?,
             trade_date: parse_date("trade_date", &message.trade_date)?,
+            observed_at: parse_instant("observed_at", &message.observed_at)?,
         })
     }
 }
@@ -93,6 +116,33 @@ impl From<RawArtifact> for wire::RawArtifact {
             dataset: raw.dataset.to_string(),
             exchange: raw.exchange.to_string(),
             trade_date: raw.trade_date.to_string(),
+            observed_at: instant(raw.observed_at),
+        }
+    }
+}
+
+impl TryFrom<wire::QuarantineArtifact> for QuarantineArtifact {
+    type Error = WireError;
+
+    fn try_from(message: wire::QuarantineArtifact) -> Result<Self, WireError> {
+        Ok(Self {
+            artifact: required("artifact", message.artifact)?.try_into()?,
+            dataset: parse_name("dataset", &message.dataset)?,
+            exchange: parse_name("exchange", &message.exchange)?,
+            trade_date: parse_date("trade_date", &message.trade_date)?,
+            source_sha256: parse_name("source_sha256", &message.source_sha256)?,
+        })
+    }
+}
+
+impl From<QuarantineArtifact> for wire::QuarantineArtifact {
+    fn from(quarantine: QuarantineArtifact) -> Self {
+        Self {
+            artifact: Some(quarantine.artifact.into()),
+            dataset: quarantine.dataset.to_string(),
+            exchange: quarantine.exchange.to_string(),
+            trade_date: quarantine.trade_date.to_string(),
+            source_sha256: quarantine.source_sha256.to_string(),
         }
     }
 }
@@ -138,6 +188,7 @@ impl TryFrom<wire::StagedArtifact> for StagedArtifact {
             trade_date: parse_date("trade_date", &message.trade_date)?,
             source_sha256: parse_name("source_sha256", &message.source_sha256)?,
             counts: required("counts", message.counts)?.try_into()?,
+            observed_at: parse_instant("observed_at", &message.observed_at)?,
         })
     }
 }
@@ -151,6 +202,7 @@ impl From<StagedArtifact> for wire::StagedArtifact {
             trade_date: staged.trade_date.to_string(),
             source_sha256: staged.source_sha256.to_string(),
             counts: Some(staged.counts.into()),
+            observed_at: instant(staged.observed_at),
         }
     }
 }
@@ -169,6 +221,7 @@ impl TryFrom<wire::CuratedArtifact> for CuratedArtifact {
             trade_date: parse_date("trade_date", &message.trade_date)?,
             source_sha256: parse_name("source_sha256", &message.source_sha256)?,
             version: message.version,
+            observed_at: parse_instant("observed_at", &message.observed_at)?,
         })
     }
 }
@@ -182,6 +235,7 @@ impl From<CuratedArtifact> for wire::CuratedArtifact {
             trade_date: curated.trade_date.to_string(),
             source_sha256: curated.source_sha256.to_string(),
             version: curated.version,
+            observed_at: instant(curated.observed_at),
         }
     }
 }
@@ -218,6 +272,7 @@ mod tests {
                 trade_date: TradeDate::from_ymd(2025, 2, day).expect("a date"),
                 source_sha256: Sha256::of(b"y"),
                 counts: RowCounts { rows_in: rows + quarantined, published: rows, quarantined, filtered: 0 },
+                observed_at: DateTime::from_timestamp_micros(i64::from(day) * 1_000_001).expect("an instant"),
             };
             let wire = wire::StagedArtifact::from(staged.clone());
             prop_assert_eq!(StagedArtifact::try_from(wire), Ok(staged));
@@ -232,6 +287,7 @@ mod tests {
                 trade_date: date,
                 source_sha256: String::new(),
                 counts: None,
+                observed_at: String::new(),
             });
         }
     }

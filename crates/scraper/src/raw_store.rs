@@ -37,7 +37,13 @@ impl RawStore {
                 latest = Some(facts);
             }
         }
-        Ok(latest.map(|facts| RawArtifact { artifact: facts.artifact, dataset, exchange, trade_date: date }))
+        Ok(latest.map(|facts| RawArtifact {
+            artifact: facts.artifact,
+            dataset,
+            exchange,
+            trade_date: date,
+            observed_at: facts.observed_at,
+        }))
     }
 
     /// Keeps bytes for ever, then their facts. Bytes that are there already keep the facts of their first observation.
@@ -50,7 +56,8 @@ impl RawStore {
             Ok(_) | Err(LakeError::Conflict { .. }) => {}
             Err(error) => return Err(error),
         }
-        Ok(RawArtifact { artifact: facts.artifact, dataset, exchange, trade_date })
+        let observed_at = facts.observed_at;
+        Ok(RawArtifact { artifact: facts.artifact, dataset, exchange, trade_date, observed_at })
     }
 
     /// Facts that cannot be read are as good as none: the report is asked again and nothing is lost.

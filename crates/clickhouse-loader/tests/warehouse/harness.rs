@@ -105,7 +105,16 @@ impl World {
         let artifact = ArtifactRef { key, sha256, bytes: bytes.len() as u64, rows: rows.num_rows() as u64 };
         self.lake.publish(&artifact.key, bytes).await.expect("published");
         let source_sha256 = Sha256::of(b"source");
-        CuratedArtifact { artifact, table, exchange: Exchange::Nse, trade_date: day, source_sha256, version }
+        let observed_at = chrono::DateTime::UNIX_EPOCH;
+        CuratedArtifact {
+            artifact,
+            table,
+            exchange: Exchange::Nse,
+            trade_date: day,
+            source_sha256,
+            version,
+            observed_at,
+        }
     }
 
     pub(crate) fn lake_folder(&self) -> PathBuf {

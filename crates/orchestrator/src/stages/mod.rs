@@ -76,6 +76,7 @@ impl Stages {
             dataset: dataset.to_string(),
             exchange: exchange.to_string(),
             trade_date: trade_date.to_string(),
+            recheck: false,
         };
         let response = self
             .scraper
@@ -86,7 +87,8 @@ impl Stages {
 
     /// Parses one raw artifact.
     pub(crate) async fn parse(&self, caller: Caller<'_>, raw: &RawArtifact) -> Result<ParseAnswer, StageError> {
-        let request = parser::ParseRequest { run_id: caller.run_id.to_owned(), raw: Some(raw.clone().into()) };
+        let request =
+            parser::ParseRequest { run_id: caller.run_id.to_owned(), raw: Some(raw.clone().into()), again: false };
         let response = self
             .parser
             .ask(&self.patience, caller.stop, request, |mut client, request| async move { client.parse(request).await })
@@ -120,6 +122,7 @@ impl Stages {
         let request = loader::LoadRequest {
             run_id: caller.run_id.to_owned(),
             curated: curated.iter().cloned().map(Into::into).collect(),
+            quarantine: Vec::new(),
         };
         let response = self
             .loader

@@ -110,7 +110,14 @@ fn raw_of(request: &FetchRequest) -> RawArtifact {
     let trade_date: TradeDate = request.trade_date.parse().expect("a date");
     let sha256 = Sha256::of(request.trade_date.as_bytes());
     let key = keys::raw(exchange, dataset, trade_date, &sha256, "csv");
-    RawArtifact { artifact: ArtifactRef { key, sha256, bytes: 100, rows: 0 }, dataset, exchange, trade_date }
+    let observed_at = chrono::DateTime::UNIX_EPOCH;
+    RawArtifact {
+        artifact: ArtifactRef { key, sha256, bytes: 100, rows: 0 },
+        dataset,
+        exchange,
+        trade_date,
+        observed_at,
+    }
 }
 
 #[tonic::async_trait]
@@ -149,7 +156,12 @@ impl ParserService for Peers {
         world.parses.push(date);
         if matches!(world.fates.get(&date), Some(Fate::ParseRefused)) {
             let counts = Some(RowCounts { rows_in: 10, published: 0, quarantined: 10, filtered: 0 }.into());
-            let refused = ParseRefused { code: "missing_column".to_owned(), reason: "no CLOSE".to_owned(), counts };
+            let refused = ParseRefused {
+                code: "missing_column".to_owned(),
+                reason: "no CLOSE".to_owned(),
+                counts,
+                quarantine: None,
+            };
             return Ok(Response::new(ParseResponse { outcome: Some(parse_response::Outcome::Refused(refused)) }));
         }
         let mut reused = true;
@@ -164,6 +176,7 @@ impl ParserService for Peers {
                 trade_date: date,
                 source_sha256: raw.artifact.sha256,
                 counts: ROWS,
+                observed_at: raw.observed_at,
             });
         }
         let parsed = Parsed {
@@ -211,6 +224,7 @@ impl WriterService for Peers {
                 trade_date: artifact.trade_date,
                 source_sha256: artifact.source_sha256,
                 version: 1,
+                observed_at: artifact.observed_at,
             };
             written.push(Written { curated: Some(curated.into()), unchanged });
         }

@@ -58,7 +58,7 @@ pub(crate) async fn start() -> Parser {
 
 /// Calls `Parse`.
 pub(crate) async fn parse(mut client: Client, raw: RawArtifact) -> Result<Outcome, Status> {
-    let request = ParseRequest { run_id: "run-1".to_owned(), raw: Some(raw) };
+    let request = ParseRequest { again: false, run_id: "run-1".to_owned(), raw: Some(raw) };
     Ok(client.parse(request).await?.into_inner().outcome.expect("an outcome"))
 }
 
@@ -84,6 +84,7 @@ impl Parser {
             dataset: dataset.to_owned(),
             exchange: "nse".to_owned(),
             trade_date: date.to_owned(),
+            observed_at: "2025-02-24T13:00:00Z".to_owned(),
         }
     }
 

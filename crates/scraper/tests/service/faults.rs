@@ -197,6 +197,7 @@ async fn the_callers_deadline_ends_the_fetch() {
     let scraper = start_with(NOON, |config| config.limits.progress_window_seconds = 60.0).await;
     scraper.exchange.replies([Reply::Hang { body: Bytes::new() }]);
     let mut request = tonic::Request::new(champion_proto::scraper::v1::FetchRequest {
+        recheck: false,
         run_id: String::new(),
         dataset: "full_bhavcopy".to_owned(),
         exchange: "nse".to_owned(),

@@ -68,6 +68,7 @@ pub(crate) async fn start_with(now: &str, change: impl FnOnce(&mut Config)) -> S
 impl Scraper {
     pub(crate) async fn fetch(&self, dataset: &str, date: &str) -> Result<Outcome, Status> {
         let request = FetchRequest {
+            recheck: false,
             run_id: "run-1".to_owned(),
             dataset: dataset.to_owned(),
             exchange: "nse".to_owned(),
