@@ -26,6 +26,8 @@ pub enum PutOutcome {
 #[derive(Clone)]
 pub struct Lake {
     store: Arc<dyn ObjectStore>,
+    /// The folder of a lake on a file system.
+    folder: Option<Arc<FilePath>>,
 }
 
 impl fmt::Debug for Lake {
@@ -43,13 +45,21 @@ impl Lake {
         let failed = |reason: String| LakeError::Open { place: folder.display().to_string(), reason };
         std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| failed(error.to_string()))?;
-        Ok(Self::over(Arc::new(store.with_fsync(true))))
+        Ok(Self { store: Arc::new(store.with_fsync(true)), folder: Some(Arc::from(folder)) })
     }
 
     /// Puts the lake over any object store.
     #[must_use]
     pub fn over(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store }
+        Self { store, folder: None }
+    }
+
+    pub(crate) fn store(&self) -> &dyn ObjectStore {
+        self.store.as_ref()
+    }
+
+    pub(crate) fn folder(&self) -> Option<&FilePath> {
+        self.folder.as_deref()
     }
 
     /// Writes bytes under a free key and never rewrites.
@@ -158,7 +168,7 @@ impl Lake {
     }
 }
 
-fn path_of(key: &str) -> Result<Path, LakeError> {
+pub(crate) fn path_of(key: &str) -> Result<Path, LakeError> {
     Path::parse(key).map_err(|error| LakeError::Store {
         action: "name",
         key: key.to_owned(),
