@@ -46,6 +46,9 @@ pub enum Command {
         /// Trade date in IST, YYYY-MM-DD
         #[arg(long)]
         date: TradeDate,
+        /// How the work is done
+        #[command(flatten)]
+        how: How,
     },
     /// Bring a range of days in, month by month
     Backfill {
@@ -60,6 +63,44 @@ pub enum Command {
         /// End with exit code 3 when a session is missing at the exchange
         #[arg(long)]
         strict: bool,
+        /// How the work is done
+        #[command(flatten)]
+        how: How,
+    },
+    /// Ask the exchange whether it has corrected its newest files, and bring corrections in
+    Recheck {
+        /// Only this dataset
+        #[arg(long)]
+        dataset: Option<Dataset>,
+        /// How many sessions back, today's included
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=250))]
+        sessions: u32,
+    },
+    /// End a run that is going on; what it has done stays done
+    Cancel {
+        /// Run id, or the beginning of one
+        run: String,
+    },
+    /// Every expected session of a range with its state: present, pending, gap, refused, failed or unknown
+    Gaps {
+        /// Only this dataset
+        #[arg(long)]
+        dataset: Option<Dataset>,
+        /// First trade date
+        #[arg(long)]
+        from: TradeDate,
+        /// Last trade date, included
+        #[arg(long)]
+        to: TradeDate,
+        /// Closed days and sessions that are in as well
+        #[arg(long)]
+        all: bool,
+    },
+    /// Rows and files that were set aside
+    Quarantine {
+        /// What to do with them
+        #[command(subcommand)]
+        command: QuarantineCommand,
     },
     /// What is in for each dataset, and the books of its files
     Status,
@@ -106,6 +147,41 @@ pub enum Command {
         /// URL of the loader; by default the one of the stack
         #[arg(long, env = "CHAMPION_LOADER_URL", value_name = "URL")]
         loader: Option<String>,
+    },
+}
+
+/// How the work of a run is done.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct How {
+    /// Ask the exchange also for what is there: has it been corrected?
+    #[arg(long, conflicts_with = "replay")]
+    pub recheck: bool,
+    /// Decode the raw bytes anew and make again whatever is missing behind them
+    #[arg(long)]
+    pub replay: bool,
+}
+
+/// What to do with rows that were set aside.
+#[derive(Debug, Subcommand)]
+pub enum QuarantineCommand {
+    /// Files with rows that were set aside, newest first
+    List {
+        /// Only this dataset
+        #[arg(long)]
+        dataset: Option<Dataset>,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// The rows of one file with line number, reason and the line as published
+    Show {
+        /// SHA-256 of the file, or the beginning of it
+        file: String,
+    },
+    /// Decode the file anew, for instance after an upgrade, and publish what is good now
+    Replay {
+        /// SHA-256 of the file, or the beginning of it
+        file: String,
     },
 }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use champion_proto::loader::v1::MigrateRequest;
 use serde_json::json;
 
-use crate::args::{Arguments, Command, Place, PortChoice, UpArguments};
+use crate::args::{Arguments, Command, Place, PortChoice, QuarantineCommand, UpArguments};
 use crate::endpoints::Endpoints;
 use crate::exit::Exit;
 use crate::render::table;
 use crate::up::{self, Market, Ports};
-use crate::{query, run, status, trace, validate};
+use crate::{gaps, quarantine, query, run, status, trace, validate};
 
 /// Runs a command and returns how it ended.
 ///
@@ -20,14 +20,22 @@ use crate::{query, run, status, trace, validate};
 pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { place, command } = arguments;
     match command {
-        Command::Run { dataset, date } => run::day(&place, dataset, date).await,
-        Command::Backfill { dataset, from, to, strict } => {
+        Command::Run { dataset, date, how } => run::day(&place, dataset, date, how.into()).await,
+        Command::Backfill { dataset, from, to, strict, how } => {
             if from > to {
                 eprintln!("champion: --from {from} is after --to {to}");
                 return Ok(Exit::Usage);
             }
-            run::backfill(&place, dataset, (from, to), strict).await
+            run::backfill(&place, dataset, (from, to), how.into(), strict).await
         }
+        Command::Recheck { dataset, sessions } => run::recheck(&place, dataset, sessions).await,
+        Command::Cancel { run } => status::cancel(&place, &run).await.map(|()| Exit::Done),
+        Command::Gaps { dataset, from, to, all } => gaps::gaps(&place, dataset, (from, to), all).await,
+        Command::Quarantine { command } => match command {
+            QuarantineCommand::List { dataset, limit } => quarantine::list(&place, dataset, limit).await,
+            QuarantineCommand::Show { file } => quarantine::show(&place, &file).await,
+            QuarantineCommand::Replay { file } => quarantine::replay(&place, &file).await,
+        },
         Command::Status => status::status(&place).await.map(|()| Exit::Done),
         Command::Runs { dataset, limit } => status::runs(&place, dataset, limit).await.map(|()| Exit::Done),
         Command::Trace { run, all } => show_trace(&place, &run, all).await,

@@ -1,4 +1,4 @@
-//! The person's door: run, backfill, status, runs, trace, query, validate, migrate, up.
+//! The person's door: bring days in, see what is in and what is not, look closer, put right.
 //!
 //! The command knows the services by their contract only (`champion-proto`); `validate` needs none of them, because the
 //! decoder is a pure crate of its own.
@@ -8,7 +8,9 @@ pub mod commands;
 pub mod endpoints;
 pub mod exit;
 pub mod failure;
+mod gaps;
 mod place;
+mod quarantine;
 mod query;
 mod render;
 mod run;

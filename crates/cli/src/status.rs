@@ -3,7 +3,7 @@
 use champion_market_data::Dataset;
 use champion_proto::artifact::v1::RowCounts;
 use champion_proto::orchestrator::v1::{
-    DatasetStatus, GetRunRequest, GetRunResponse, GetStatusRequest, ListRunsRequest, RunSummary,
+    CancelRequest, DatasetStatus, GetRunRequest, GetRunResponse, GetStatusRequest, ListRunsRequest, RunSummary,
 };
 use serde_json::json;
 
@@ -80,6 +80,23 @@ fn run_row(run: &RunSummary) -> Vec<String> {
     row.push(run.started_at.clone());
     row.push(harmless(&run.error).chars().take(80).collect());
     row
+}
+
+/// Ends a run that is going on.
+///
+/// # Errors
+/// Fails when the orchestrator cannot be reached, does not know the run or has ended it before.
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+pub(crate) async fn cancel(place: &Place, run_id: &str) -> anyhow::Result<()> {
+    let request = CancelRequest { run_id: run_id.to_owned() };
+    let run = place.orchestrator()?.cancel(request).await?.into_inner().run.unwrap_or_default();
+    if place.json {
+        println!("{}", wire_json::run(&run));
+    } else {
+        let totals = run.totals.unwrap_or_default();
+        println!("run {} {}: {} days were in and stay in", run.run_id, run.status, count(u64::from(totals.present)));
+    }
+    Ok(())
 }
 
 /// Returns one run with its days and steps.

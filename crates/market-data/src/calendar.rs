@@ -65,6 +65,23 @@ impl Calendar {
         (self.first, self.last)
     }
 
+    /// Returns the first of the last `sessions` sessions up to a day, that day included; beyond the coverage each weekday
+    /// counts as one.
+    #[must_use]
+    pub fn sessions_back(&self, date: TradeDate, sessions: u32) -> TradeDate {
+        let mut day = date;
+        let mut left = sessions.max(1);
+        loop {
+            if self.kind(day).has_session().unwrap_or(!day.is_weekend()) {
+                left -= 1;
+                if left == 0 {
+                    return day;
+                }
+            }
+            day = day.previous();
+        }
+    }
+
     /// Returns what a day is. Known special sessions are named even outside the coverage.
     #[must_use]
     pub fn kind(&self, date: TradeDate) -> DayKind {

@@ -12,6 +12,7 @@
 //! # Ok::<(), champion_market_data::InvalidTradeDate>(())
 //! ```
 
+mod absence;
 pub mod artifact;
 pub mod calendar;
 mod closed_set;
@@ -23,10 +24,11 @@ mod publication;
 mod series;
 mod trade_date;
 
+pub use absence::{Absence, absence, first_look, give_up_at};
 pub use artifact::{ArtifactRef, CuratedArtifact, QuarantineArtifact, RawArtifact, RowCounts, Sha256, StagedArtifact};
 pub use calendar::{Calendar, DayKind};
 pub use closed_set::UnknownName;
 pub use dataset::{Dataset, Exchange, Layer, Table};
 pub use publication::{Era, Report};
 pub use series::{SeriesClass, classify_series};
-pub use trade_date::{InvalidTradeDate, TradeDate, ist_now};
+pub use trade_date::{InvalidTradeDate, TradeDate, ist_instant, ist_now};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, Days, FixedOffset, NaiveDate, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, Duration, FixedOffset, NaiveDate, Utc, Weekday};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -25,6 +25,16 @@ const IST_OFFSET_SECONDS: i32 = 5 * 3600 + 30 * 60;
 pub fn ist_now(utc: DateTime<Utc>) -> DateTime<FixedOffset> {
     let ist = FixedOffset::east_opt(IST_OFFSET_SECONDS).expect("the offset is below a day");
     utc.with_timezone(&ist)
+}
+
+/// Returns the instant of an hour and minute in IST on a date.
+///
+/// # Panics
+/// When hour and minute name no time of day.
+#[must_use]
+pub fn ist_instant(date: TradeDate, hour: u32, minute: u32) -> DateTime<Utc> {
+    let time = date.0.and_hms_opt(hour, minute, 0).expect("a time of day");
+    (time - Duration::seconds(i64::from(IST_OFFSET_SECONDS))).and_utc()
 }
 
 impl TradeDate {

@@ -4,6 +4,7 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use champion_market_data::Dataset;
 use champion_service::ServerConfig;
 use champion_service::config::Spec;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,8 @@ pub struct Config {
     pub journal: JournalConfig,
     /// Bounds of a run.
     pub backfill: BackfillConfig,
+    /// What runs by itself.
+    pub schedule: ScheduleConfig,
     /// The stages and how patient to be with them.
     pub stages: StagesConfig,
 }
@@ -47,6 +50,36 @@ pub struct BackfillConfig {
     pub concurrent_days: NonZeroUsize,
     /// Longest range of one run, in days.
     pub max_days: NonZeroUsize,
+}
+
+/// What runs by itself, by the clock in India.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleConfig {
+    /// Whether anything does.
+    pub enabled: bool,
+    /// Seconds between two looks at what is due.
+    pub poll_seconds: NonZeroU64,
+    /// Datasets that are kept.
+    pub datasets: Vec<Dataset>,
+    /// Sessions back, today's included, that are brought in when they are missing.
+    pub catch_up_sessions: NonZeroU32,
+    /// Sessions before today's that are asked again for corrections once a day; 0 for none.
+    pub recheck_sessions: u32,
+    /// Hour in IST from which they are asked again.
+    pub recheck_hour: u32,
+}
+
+impl ScheduleConfig {
+    /// Returns how many sessions back the journal has to be read.
+    pub(crate) fn sessions_looked_at(&self) -> u32 {
+        self.catch_up_sessions.get().max(self.recheck_sessions.saturating_add(1))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_the_defaults() -> Self {
+        champion_service::config::load::<Config>(&SPEC, None).expect("the defaults").schedule
+    }
 }
 
 /// The stages and how patient to be with them.

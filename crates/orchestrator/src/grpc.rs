@@ -5,7 +5,7 @@ use std::pin::Pin;
 use champion_market_data::{Calendar, Dataset, Exchange};
 use champion_proto::orchestrator::v1 as wire;
 use champion_proto::orchestrator::v1::orchestrator_service_server::OrchestratorService;
-use champion_proto::{parse_date, parse_name};
+use champion_proto::{WireError, parse_date, parse_name};
 use champion_service::ErrorKind;
 use futures::{Stream, StreamExt};
 use tonic::metadata::MetadataMap;
@@ -14,10 +14,11 @@ use tracing::error;
 
 use crate::Clock;
 use crate::feed::Told;
-use crate::journal::{DatasetBook, Found, Journal, JournalError};
+use crate::gaps;
+use crate::journal::{DatasetBook, Found, Journal, JournalError, RunRecord};
 use crate::plan::RunSpec;
 use crate::runs::{Attached, Runs, StartError};
-use crate::vocabulary::RunKind;
+use crate::vocabulary::{RunKind, RunMode, RunStatus};
 use crate::wire as encode;
 
 /// Runs that are listed when the request does not say how many.
@@ -33,6 +34,17 @@ pub(crate) struct Orchestrator {
     pub(crate) clock: Clock,
 }
 
+impl Orchestrator {
+    /// Finds the run that an id or the beginning of one names.
+    async fn named_run(&self, asked: &str) -> Result<RunRecord, Status> {
+        match self.journal.find_run(asked).await.map_err(journal_failed)? {
+            Found::Nothing => Err(ErrorKind::NotFound.status(format!("the journal knows no run {asked:?}"))),
+            Found::Several => Err(ErrorKind::Invalid.status(format!("{asked:?} names several runs; give more of it"))),
+            Found::One(run) => Ok(*run),
+        }
+    }
+}
+
 type Events = Pin<Box<dyn Stream<Item = Result<wire::RunEvent, Status>> + Send>>;
 
 #[tonic::async_trait]
@@ -46,6 +58,7 @@ impl OrchestratorService for Orchestrator {
         let date = parse_date("trade_date", &message.trade_date)?;
         let spec = RunSpec {
             kind: RunKind::Day,
+            mode: mode(&message.mode)?,
             dataset: parse_name("dataset", &message.dataset)?,
             exchange: parse_name("exchange", &message.exchange)?,
             from: date,
@@ -60,6 +73,7 @@ impl OrchestratorService for Orchestrator {
         let message = request.into_inner();
         let spec = RunSpec {
             kind: RunKind::Backfill,
+            mode: mode(&message.mode)?,
             dataset: parse_name("dataset", &message.dataset)?,
             exchange: parse_name("exchange", &message.exchange)?,
             from: parse_date("from_date", &message.from_date)?,
@@ -70,15 +84,9 @@ impl OrchestratorService for Orchestrator {
     }
 
     async fn get_run(&self, request: Request<wire::GetRunRequest>) -> Result<Response<wire::GetRunResponse>, Status> {
-        let asked = request.into_inner().run_id;
-        match self.journal.find_run(&asked).await.map_err(journal_failed)? {
-            Found::Nothing => Err(ErrorKind::NotFound.status(format!("the journal knows no run {asked:?}"))),
-            Found::Several => Err(ErrorKind::Invalid.status(format!("{asked:?} names several runs; give more of it"))),
-            Found::One(run) => {
-                let progress = self.journal.progress(&run.run_id).await.map_err(journal_failed)?;
-                Ok(Response::new(encode::run_with_steps(*run, progress)))
-            }
-        }
+        let run = self.named_run(&request.into_inner().run_id).await?;
+        let progress = self.journal.progress(&run.run_id).await.map_err(journal_failed)?;
+        Ok(Response::new(encode::run_with_steps(run, progress)))
     }
 
     async fn list_runs(
@@ -95,6 +103,30 @@ impl OrchestratorService for Orchestrator {
         Ok(Response::new(wire::ListRunsResponse { runs: runs.into_iter().map(encode::run_summary).collect() }))
     }
 
+    async fn cancel(&self, request: Request<wire::CancelRequest>) -> Result<Response<wire::CancelResponse>, Status> {
+        let run = self.named_run(&request.into_inner().run_id).await?;
+        if run.status != RunStatus::Running || !self.runs.cancel(&run.run_id).await {
+            let run = self.named_run(&run.run_id).await?;
+            return Err(ErrorKind::Precondition.status(format!("run {} has ended: {}", run.run_id, run.status)));
+        }
+        let run = self.named_run(&run.run_id).await?;
+        Ok(Response::new(wire::CancelResponse { run: Some(encode::run_summary(run)) }))
+    }
+
+    async fn gaps(&self, request: Request<wire::GapsRequest>) -> Result<Response<wire::GapsResponse>, Status> {
+        let message = request.into_inner();
+        let dataset: Dataset = parse_name("dataset", &message.dataset)?;
+        let exchange: Exchange = parse_name("exchange", &message.exchange)?;
+        let from = parse_date("from_date", &message.from_date)?;
+        let to = parse_date("to_date", &message.to_date)?;
+        let now = self.clock.now();
+        let range =
+            gaps::range(dataset, from, to, now).map_err(|error| ErrorKind::Invalid.status(error.to_string()))?;
+        let recorded = self.journal.dataset_days(dataset, exchange, range.0, range.1).await.map_err(journal_failed)?;
+        let days = gaps::report(dataset, range, &recorded, &self.calendar, now);
+        Ok(Response::new(encode::gaps(days, &self.calendar)))
+    }
+
     async fn get_status(
         &self,
         _request: Request<wire::GetStatusRequest>,
@@ -106,12 +138,19 @@ impl OrchestratorService for Orchestrator {
             }
         }
         books.sort_by_key(|book| (book.dataset, book.exchange));
+        let pending = self.journal.pending().await.map_err(journal_failed)?;
         let statuses = books.into_iter().map(|book| {
             let runs = self.runs.in_progress(book.dataset, book.exchange);
-            encode::dataset_status(book, runs)
+            let mine = pending.iter().filter(|day| (day.dataset, day.exchange) == (book.dataset, book.exchange));
+            let mine = mine.map(|day| encode::pending(day, &self.calendar)).collect();
+            encode::dataset_status(book, runs, mine)
         });
         Ok(Response::new(encode::status(statuses.collect(), self.clock.today(), &self.calendar)))
     }
+}
+
+fn mode(name: &str) -> Result<RunMode, WireError> {
+    if name.is_empty() { Ok(RunMode::Plain) } else { parse_name("mode", name) }
 }
 
 /// Reads the caller's trace context, the parent under which a run that was cut off goes on.
@@ -121,7 +160,7 @@ fn traceparent(metadata: &MetadataMap) -> Option<String> {
 
 /// The events of a run for one client. Dropping the stream ends nothing but the listening.
 fn events(attached: Attached) -> Events {
-    let Attached { run_id, trace_id, feed } = attached;
+    let Attached { run_id, trace_id, feed, .. } = attached;
     Box::pin(feed.read().map(move |told| match told {
         Told::Event(event) => {
             Ok(wire::RunEvent { run_id: run_id.clone(), trace_id: trace_id.clone(), event: Some(encode::event(event)) })

@@ -7,6 +7,8 @@
 //! * `plan`: the days of a range by month, with what the calendar says. Pure.
 //! * `drive`: days through fetch and parse side by side, months through write and load one behind the other.
 //! * `stages`: the four clients, their deadlines and the patience with them.
+//! * `gaps`: the state of every day of a range, by calendar, hour and journal. Pure.
+//! * `schedule`: what is due by the clock in India, and the loop that asks for it.
 //! * `journal`: runs, steps and days in SQLite; one owner a file.
 //! * `feed`: the events of a run for any number of clients.
 
@@ -15,18 +17,20 @@ mod config;
 mod drive;
 mod error;
 mod feed;
+mod gaps;
 mod grpc;
 mod journal;
 mod metrics;
 mod plan;
 mod runs;
+mod schedule;
 mod serve;
 mod stages;
 mod vocabulary;
 mod wire;
 
 pub use clock::Clock;
-pub use config::{BackfillConfig, Config, JournalConfig, SPEC, StageConfig, StagesConfig};
+pub use config::{BackfillConfig, Config, JournalConfig, SPEC, ScheduleConfig, StageConfig, StagesConfig};
 pub use error::Error;
 pub use journal::JournalError;
 pub use serve::{run, run_with_clock};

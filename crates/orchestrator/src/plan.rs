@@ -3,12 +3,13 @@
 use champion_market_data::{Calendar, Dataset, DayKind, Exchange, TradeDate};
 use thiserror::Error;
 
-use crate::vocabulary::RunKind;
+use crate::vocabulary::{RunKind, RunMode};
 
 /// What a run is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RunSpec {
     pub(crate) kind: RunKind,
+    pub(crate) mode: RunMode,
     pub(crate) dataset: Dataset,
     pub(crate) exchange: Exchange,
     pub(crate) from: TradeDate,
@@ -96,6 +97,7 @@ mod tests {
     fn spec(from: &str, to: &str) -> RunSpec {
         RunSpec {
             kind: RunKind::Backfill,
+            mode: RunMode::Plain,
             dataset: Dataset::FullBhavcopy,
             exchange: Exchange::Nse,
             from: from.parse().expect("a date"),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use champion_market_data::{Calendar, Dataset, Exchange, TradeDate};
 use champion_telemetry::{context, semconv};
 use chrono::{DateTime, Utc};
+use futures::StreamExt;
 use thiserror::Error;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,12 +18,12 @@ use uuid::Uuid;
 use crate::Clock;
 use crate::config::BackfillConfig;
 use crate::drive::{DriveError, RunContext, drive};
-use crate::feed::{Event, Feed};
-use crate::journal::{Journal, JournalError, NewRun, Progress, RunRecord, Totals};
+use crate::feed::{Event, Feed, Told};
+use crate::journal::{End, Journal, JournalError, NewRun, Progress, RunRecord, Totals};
 use crate::metrics::Metrics;
 use crate::plan::{Plan, PlanError, RunSpec, plan};
 use crate::stages::Stages;
-use crate::vocabulary::RunStatus;
+use crate::vocabulary::{RunMode, RunStatus};
 
 /// A run that cannot begin.
 #[derive(Debug, Error)]
@@ -41,13 +42,21 @@ pub(crate) struct Attached {
     pub(crate) run_id: String,
     pub(crate) trace_id: String,
     pub(crate) feed: Arc<Feed>,
+    /// Set off by an operator.
+    cancel: CancellationToken,
+}
+
+impl Attached {
+    fn new(run_id: String, trace_id: String) -> Self {
+        Self { run_id, trace_id, feed: Feed::new(), cancel: CancellationToken::new() }
+    }
 }
 
 /// What makes two requests the same run while it goes on.
-type Key = (Dataset, Exchange, TradeDate, TradeDate);
+type Key = (Dataset, Exchange, TradeDate, TradeDate, RunMode);
 
 const fn key_of(spec: &RunSpec) -> Key {
-    (spec.dataset, spec.exchange, spec.from, spec.to)
+    (spec.dataset, spec.exchange, spec.from, spec.to, spec.mode)
 }
 
 /// The runs of this process. Cloning is cheap.
@@ -108,7 +117,7 @@ impl Runs {
         let span = run_span(&run_id, &spec, None);
         let trace_id = span.in_scope(context::current_trace_id).unwrap_or_else(|| Uuid::now_v7().simple().to_string());
         let traceparent = parent.or_else(context::current_traceparent).unwrap_or_default();
-        let attached = Attached { run_id: run_id.clone(), trace_id: trace_id.clone(), feed: Feed::new() };
+        let attached = Attached::new(run_id.clone(), trace_id.clone());
         let guard = match self.open(&spec, &attached, started_at) {
             Ok(guard) => guard,
             Err(going_on) => return Ok(going_on),
@@ -130,20 +139,20 @@ impl Runs {
                 Err(error) => {
                     // A clock set back or a tighter limit: the run cannot go on and must not stay open for ever.
                     warn!(run_id, %error, "run that was cut off cannot go on");
-                    shared.journal.finish_run(&run_id, Some(error.to_string()), shared.clock.now()).await?;
+                    shared.journal.finish_run(&run_id, End::Failed(error.to_string()), shared.clock.now()).await?;
                     continue;
                 }
             };
             let progress = shared.journal.progress(&run_id).await?;
             let span = run_span(&run_id, &spec, Some(&traceparent));
-            let attached = Attached { run_id, trace_id, feed: Feed::new() };
+            let attached = Attached::new(run_id, trace_id);
             if let Ok(guard) = self.open(&spec, &attached, started_at) {
                 self.spawn(guard, plan, progress, true, span);
                 resumed += 1;
             } else {
                 // Two unfinished runs of one range: the first one does the work of both.
                 let error = "the same range was taken up under another run".to_owned();
-                shared.journal.finish_run(&attached.run_id, Some(error), shared.clock.now()).await?;
+                shared.journal.finish_run(&attached.run_id, End::Failed(error), shared.clock.now()).await?;
             }
         }
         Ok(resumed)
@@ -158,6 +167,18 @@ impl Runs {
             self.shared.abort.cancel();
             let _ = tokio::time::timeout(ABORT_GRACE, tasks.wait()).await;
         }
+    }
+
+    /// Ends a run and waits until that is noted; tells whether the run was going on.
+    pub(crate) async fn cancel(&self, run_id: &str) -> bool {
+        let attached = {
+            let active = self.shared.active.lock().unwrap_or_else(PoisonError::into_inner);
+            active.values().find(|attached| attached.run_id == run_id).cloned()
+        };
+        let Some(attached) = attached else { return false };
+        attached.cancel.cancel();
+        let last = attached.feed.read().fold(None, |_, told| std::future::ready(Some(told))).await;
+        matches!(last, Some(Told::Event(Event::Finished { status: RunStatus::Cancelled, .. })))
     }
 
     /// Returns the number of runs of a dataset and exchange that go on.
@@ -180,10 +201,12 @@ impl Runs {
 
     /// Drives a run in a task of its own: it belongs to the orchestrator, not to the client that asked.
     fn spawn(&self, open: Open, plan: Plan, progress: Progress, resumed: bool, span: Span) {
-        let abort = self.shared.abort.clone();
+        let (abort, cancel) = (self.shared.abort.clone(), open.attached.cancel.clone());
         let run = async move {
+            // Whichever comes first drops the others: a call in progress ends down to its socket.
             tokio::select! {
                 () = abort.cancelled() => drop(open),
+                () = cancel.cancelled() => cancelled(&open).await,
                 () = live(&open, plan, progress, resumed) => {}
             }
         };
@@ -225,23 +248,24 @@ async fn live(open: &Open, plan: Plan, progress: Progress, resumed: bool) {
         stop: shared.stop.clone(),
         concurrent_days: shared.limits.concurrent_days.get(),
     };
-    let failure = match drive(&context, plan, progress).await {
-        Ok(()) => None,
+    let end = match drive(&context, plan, progress).await {
+        Ok(()) => End::Reached,
         Err(DriveError::Stopped) => {
             info!(run_id, "run is cut off by the stop; it goes on at the next start");
             return;
         }
-        Err(DriveError::Journal(failure)) => Some(failure.to_string()),
+        Err(DriveError::Journal(failure)) => End::Failed(failure.to_string()),
     };
     let now = shared.clock.now();
     // A run that was cut off is told with the time it was away; the metric counts work.
     let worked = began.elapsed();
     let duration = if resumed { (now - *started_at).to_std().unwrap_or_default() } else { worked };
-    let (status, message, totals) = match shared.journal.finish_run(run_id, failure.clone(), now).await {
+    let (status, message, totals) = match shared.journal.finish_run(run_id, end.clone(), now).await {
         Ok(finished) => finished,
         Err(second) => {
             error!(run_id, error = %second, "end of the run not noted; it is taken up again at the next start");
-            (RunStatus::Failed, failure.unwrap_or_else(|| second.to_string()), Totals::default())
+            let reason = if let End::Failed(first) = end { first } else { second.to_string() };
+            (RunStatus::Failed, reason, Totals::default())
         }
     };
     let succeeded = status == RunStatus::Succeeded;
@@ -258,6 +282,20 @@ async fn live(open: &Open, plan: Plan, progress: Progress, resumed: bool) {
     feed.push(Event::Finished { status, error: message, totals, duration_ms });
 }
 
+/// Notes that an operator ended a run. What was done stays done; what was dropped is asked anew by a later run.
+async fn cancelled(open: &Open) {
+    let Open { shared, spec, attached, started_at } = open;
+    let now = shared.clock.now();
+    match shared.journal.finish_run(&attached.run_id, End::Cancelled, now).await {
+        Ok((status, error, totals)) => {
+            let duration_ms = u64::try_from((now - *started_at).num_milliseconds()).unwrap_or_default();
+            info!(run_id = attached.run_id, dataset = %spec.dataset, "run cancelled");
+            attached.feed.push(Event::Finished { status, error, totals, duration_ms });
+        }
+        Err(error) => error!(run_id = attached.run_id, %error, "the cancellation could not be noted"),
+    }
+}
+
 /// Opens the span of a run below the current one, or below the parent it had before it was cut off.
 fn run_span(run_id: &str, spec: &RunSpec, parent: Option<&str>) -> Span {
     let span = info_span!(
@@ -269,6 +307,7 @@ fn run_span(run_id: &str, spec: &RunSpec, parent: Option<&str>) -> Span {
         champion.from_date = %spec.from,
         champion.to_date = %spec.to,
         champion.resumed = parent.is_some(),
+        champion.mode = %spec.mode,
         champion.rows = field::Empty,
         otel.status_code = field::Empty,
         otel.status_description = field::Empty,

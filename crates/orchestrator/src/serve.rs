@@ -14,6 +14,7 @@ use crate::grpc::Orchestrator;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::runs::{Parts, Runs};
+use crate::schedule::Schedule;
 use crate::stages::Stages;
 use crate::{Clock, Config, Error};
 
@@ -72,6 +73,14 @@ pub async fn run_with_clock(
     if resumed > 0 {
         info!(runs = resumed, "runs that were cut off go on");
     }
+    let schedule = Schedule {
+        rules: config.schedule.clone(),
+        runs: runs.clone(),
+        journal: journal.clone(),
+        calendar: calendar.clone(),
+        clock: clock.clone(),
+    };
+    let schedule = tokio::spawn(schedule.keep(shutdown.token().clone()));
     let orchestrator = Orchestrator { runs: runs.clone(), journal, calendar, clock };
     let server = Server::new(listeners, registry, &config.server)
         .add_service(OrchestratorServiceServer::new(orchestrator))
@@ -79,6 +88,8 @@ pub async fn run_with_clock(
         .serve(shutdown.clone());
     let draining = async {
         shutdown.cancelled().await;
+        // Nothing begins behind the runs that are waited for.
+        let _ = schedule.await;
         // Runs come to a stop before the server's own grace period ends, so that each client is still told why.
         let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
         runs.stopped(grace.saturating_sub(LAST_WORDS)).await;

@@ -55,6 +55,18 @@ words! {
 }
 
 words! {
+    /// How the work of a run is done.
+    RunMode, "mode of a run" {
+        /// What is there is not asked for again.
+        Plain => "plain",
+        /// The exchange is asked whether it has corrected its files.
+        Recheck => "recheck",
+        /// The raw bytes are decoded anew.
+        Replay => "replay",
+    }
+}
+
+words! {
     /// Where a run stands.
     RunStatus, "run status" {
         /// Begun and not finished; after a restart it is taken up again.
@@ -63,6 +75,8 @@ words! {
         Succeeded => "succeeded",
         /// Finished, and a day was refused or failed.
         Failed => "failed",
+        /// Ended by an operator.
+        Cancelled => "cancelled",
     }
 }
 

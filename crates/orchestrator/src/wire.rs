@@ -1,11 +1,12 @@
 //! From what the orchestrator knows to what its clients read.
 
-use champion_market_data::{Calendar, RowCounts, TradeDate};
+use champion_market_data::{Calendar, RowCounts, TradeDate, give_up_at};
 use champion_proto::orchestrator::v1 as wire;
 use champion_proto::orchestrator::v1::run_event::Event as WireEvent;
 
 use crate::feed::Event;
-use crate::journal::{DatasetBook, DayRecord, Progress, RunRecord, StepRecord, Totals};
+use crate::gaps::SessionState;
+use crate::journal::{DatasetBook, DayRecord, Pending, Progress, RunRecord, StepRecord, Totals};
 use crate::vocabulary::rfc3339;
 
 pub(crate) fn event(event: Event) -> WireEvent {
@@ -72,6 +73,22 @@ pub(crate) fn run_summary(run: RunRecord) -> wire::RunSummary {
         started_at: rfc3339(run.started_at),
         finished_at: run.finished_at.map(rfc3339).unwrap_or_default(),
         totals: Some(run_totals(&run.totals)),
+        mode: run.spec.mode.to_string(),
+    }
+}
+
+pub(crate) fn gaps(days: Vec<SessionState>, calendar: &Calendar) -> wire::GapsResponse {
+    let (first, last) = calendar.coverage();
+    let day = |day: SessionState| wire::DayState {
+        trade_date: day.date.to_string(),
+        kind: day.kind.to_string(),
+        state: day.state.to_string(),
+        reason: day.reason,
+    };
+    wire::GapsResponse {
+        days: days.into_iter().map(day).collect(),
+        coverage_from: first.to_string(),
+        coverage_to: last.to_string(),
     }
 }
 
@@ -83,7 +100,19 @@ pub(crate) fn run_with_steps(run: RunRecord, progress: Progress) -> wire::GetRun
     }
 }
 
-pub(crate) fn dataset_status(book: DatasetBook, runs_in_progress: u32) -> wire::DatasetStatus {
+pub(crate) fn pending(day: &Pending, calendar: &Calendar) -> wire::PendingSession {
+    wire::PendingSession {
+        trade_date: day.trade_date.to_string(),
+        give_up_at: rfc3339(give_up_at(calendar, day.dataset, day.trade_date)),
+        reason: day.reason.clone(),
+    }
+}
+
+pub(crate) fn dataset_status(
+    book: DatasetBook,
+    runs_in_progress: u32,
+    pending: Vec<wire::PendingSession>,
+) -> wire::DatasetStatus {
     let counts: RowCounts = book.counts;
     wire::DatasetStatus {
         dataset: book.dataset.to_string(),
@@ -95,6 +124,7 @@ pub(crate) fn dataset_status(book: DatasetBook, runs_in_progress: u32) -> wire::
         sessions_failed: book.failed,
         counts: Some(counts.into()),
         runs_in_progress,
+        pending,
         last_problem: book
             .last_problem
             .map(|(date, state, reason)| format!("{date} {state}: {reason}"))

@@ -29,9 +29,9 @@ impl ParserGrpc {
 #[async_trait]
 impl wire::parser_service_server::ParserService for ParserGrpc {
     async fn parse(&self, request: Request<wire::ParseRequest>) -> Result<Response<wire::ParseResponse>, Status> {
-        let wire::ParseRequest { run_id, raw, .. } = request.into_inner();
+        let wire::ParseRequest { run_id, raw, again } = request.into_inner();
         let raw: RawArtifact = required("raw", raw)?.try_into()?;
-        let parse = self.parser.parse(&run_id, &raw).await.map_err(|error| status(&raw, &error))?;
+        let parse = self.parser.parse(&run_id, &raw, again).await.map_err(|error| status(&raw, &error))?;
         Ok(Response::new(parse.into()))
     }
 }
@@ -52,11 +52,11 @@ impl From<Parse> for wire::ParseResponse {
                 report: Some(report.into()),
                 reused,
             }),
-            Parse::Refused(refusal) => Outcome::Refused(wire::Refused {
+            Parse::Refused { refusal, quarantine } => Outcome::Refused(wire::Refused {
                 code: refusal.code.as_str().to_owned(),
                 reason: refusal.reason,
                 counts: Some(refusal.counts.into()),
-                quarantine: None,
+                quarantine: Some(quarantine.into()),
             }),
         };
         Self { outcome: Some(outcome) }

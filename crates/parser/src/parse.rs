@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use champion_decode::{DECODER_VERSION, Limits, Refusal, Request};
 use champion_lake::{Lake, LakeError};
-use champion_market_data::RawArtifact;
 use champion_market_data::artifact::keys;
+use champion_market_data::{ArtifactRef, RawArtifact};
 use champion_telemetry::semconv;
 use futures::future::try_join_all;
 use tokio::sync::Semaphore;
@@ -16,7 +16,7 @@ use crate::ParseError;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::report::Report;
-use crate::staging::{Staging, stage};
+use crate::staging::{Staging, set_aside, stage};
 
 /// The answer to a parse.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,12 @@ pub enum Parse {
         reused: bool,
     },
     /// The whole file is refused and nothing of it is staged.
-    Refused(Refusal),
+    Refused {
+        /// Why, with the books.
+        refusal: Refusal,
+        /// The reason and the rows that speak against the file, in the lake.
+        quarantine: ArtifactRef,
+    },
 }
 
 /// Parses raw files.
@@ -49,18 +54,17 @@ impl Parser {
         Self { lake, limits: config.limits.into(), workers, metrics }
     }
 
-    /// Parses one raw file, or finds that it has been parsed.
+    /// Parses one raw file, or finds that it has been parsed; `again` decodes it all the same.
     ///
     /// # Errors
     /// [`ParseError`] when the raw bytes are not there or not what they should be, or when the lake fails.
-    pub async fn parse(&self, run_id: &str, raw: &RawArtifact) -> Result<Parse, ParseError> {
+    pub async fn parse(&self, run_id: &str, raw: &RawArtifact, again: bool) -> Result<Parse, ParseError> {
         check(raw)?;
         let RawArtifact { dataset, exchange, trade_date, artifact: source, .. } = raw;
         let report_key = keys::parse_report(*dataset, *exchange, *trade_date, &source.sha256, DECODER_VERSION);
-        if let Some(mut report) = self.done_before(&report_key, raw).await? {
+        if !again && let Some(mut report) = self.done_before(&report_key, raw).await? {
             info!(%dataset, %trade_date, run_id, "parsed before");
-            // Bytes that come back after a correction are known anew since then; what they hold is the same.
-            report.staged.iter_mut().for_each(|staged| staged.observed_at = raw.observed_at);
+            known_since(&mut report, raw);
             return Ok(Parse::Parsed { report, reused: true });
         }
         let bytes = self.lake.get_verified(source).await?;
@@ -70,7 +74,9 @@ impl Parser {
                 self.metrics.refused(*dataset, &refusal);
                 let (code, reason) = (refusal.code.as_str(), &refusal.reason);
                 warn!(%dataset, %trade_date, run_id, key = source.key, code, reason, "file refused");
-                return Ok(Parse::Refused(refusal));
+                let artifact = set_aside(raw, Some(&refusal), &[]);
+                self.lake.publish(&artifact.reference.key, artifact.bytes).await?;
+                return Ok(Parse::Refused { refusal, quarantine: artifact.reference });
             }
         };
         self.write(&report_key, &staging).await?;
@@ -87,7 +93,9 @@ impl Parser {
             filtered = counts.filtered,
             "tables staged"
         );
-        Ok(Parse::Parsed { report: staging.report, reused: false })
+        let mut report = staging.report;
+        known_since(&mut report, raw);
+        Ok(Parse::Parsed { report, reused: false })
     }
 
     /// Returns the report of an earlier parse while everything it names is there.
@@ -151,6 +159,11 @@ impl Parser {
         let json = serde_json::to_vec_pretty(&staging.report).expect("a report is plain data");
         self.lake.publish(report_key, Bytes::from(json)).await
     }
+}
+
+/// Bytes that come back after a correction are known anew since then; what they hold is the same.
+fn known_since(report: &mut Report, raw: &RawArtifact) {
+    report.staged.iter_mut().for_each(|staged| staged.observed_at = raw.observed_at);
 }
 
 /// A reference whose key is not where such bytes lie comes from no scraper.

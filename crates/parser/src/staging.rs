@@ -6,6 +6,8 @@ use bytes::Bytes;
 use champion_decode::{DECODER_VERSION, Decoded, Refusal, RefusedRow, Request, decode};
 use champion_market_data::artifact::keys;
 use champion_market_data::{ArtifactRef, Dataset, RawArtifact, Sha256, StagedArtifact};
+use chrono::DateTime;
+use serde::Serialize;
 
 use crate::ParseError;
 use crate::report::Report;
@@ -49,15 +51,14 @@ pub(crate) fn stage(
             trade_date: raw.trade_date,
             source_sha256: raw.artifact.sha256,
             counts: decoded.counts,
-            observed_at: raw.observed_at,
+            // The report is a function of the bytes; the answer to a call says since when they are known.
+            observed_at: DateTime::UNIX_EPOCH,
         });
         artifacts.push(artifact);
     }
     let mut quarantine = None;
     if !decoded.quarantined.is_empty() {
-        let RawArtifact { dataset, exchange, trade_date, artifact: source, .. } = raw;
-        let key = keys::quarantine(*dataset, *exchange, *trade_date, &source.sha256, DECODER_VERSION);
-        let artifact = artifact(key, json_lines(&decoded.quarantined), decoded.quarantined.len() as u64);
+        let artifact = set_aside(raw, None, &decoded.quarantined);
         quarantine = Some(artifact.reference.clone());
         artifacts.push(artifact);
     }
@@ -76,13 +77,31 @@ fn arrow_ipc(batch: &RecordBatch) -> Result<Vec<u8>, arrow::error::ArrowError> {
     writer.into_inner()
 }
 
-fn json_lines(rows: &[RefusedRow]) -> Vec<u8> {
+/// One JSON line about a whole file, in the form of a refused row.
+#[derive(Serialize)]
+struct WholeFile<'a> {
+    line: u64,
+    code: &'a str,
+    reason: &'a str,
+    raw: &'a str,
+}
+
+/// Makes the quarantine's file: the rows set aside, behind a line 0 when the whole file is refused.
+pub(crate) fn set_aside(raw: &RawArtifact, whole: Option<&Refusal>, rows: &[RefusedRow]) -> Artifact {
+    let RawArtifact { dataset, exchange, trade_date, artifact: source, .. } = raw;
     let mut lines = Vec::new();
-    for row in rows {
-        serde_json::to_writer(&mut lines, row).expect("a refused row is plain data and memory takes it");
-        lines.push(b'\n');
+    if let Some(Refusal { code, reason, .. }) = whole {
+        push_line(&mut lines, &WholeFile { line: 0, code: code.as_str(), reason, raw: "" });
     }
-    lines
+    rows.iter().for_each(|row| push_line(&mut lines, row));
+    let count = rows.len() as u64 + u64::from(whole.is_some());
+    let key = keys::quarantine(*dataset, *exchange, *trade_date, &source.sha256, DECODER_VERSION);
+    artifact(key, lines, count)
+}
+
+fn push_line(lines: &mut Vec<u8>, row: &impl Serialize) {
+    serde_json::to_writer(&mut *lines, row).expect("a refused row is plain data and memory takes it");
+    lines.push(b'\n');
 }
 
 /// Counts the distinct symbols of the table whose rows are the dataset's rows.

@@ -10,8 +10,8 @@ use champion_decode::{Inspection, Refusal, RefusalCode};
 use champion_market_data::{Calendar, Dataset, Era, TradeDate};
 use chrono::{DateTime, Utc};
 
-use crate::absence::{Absence, absence};
 use crate::received::{Answer, Failure, FailureKind, Received};
+use champion_market_data::{Absence, absence};
 
 /// What was asked, and when.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,6 @@ use champion_retry::Deadline;
 use champion_telemetry::context::current_trace_id;
 use tracing::{info, warn};
 
-use crate::absence::{Absence, absence};
 use crate::classify::{Class, Judgement};
 use crate::config::Config;
 use crate::exchange::{Exchange, Fetched, Finding, Question};
@@ -17,6 +16,7 @@ use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
 use crate::raw_store::{RawStore, reference};
 use crate::{Clock, Error, FetchError};
+use champion_market_data::{Absence, absence};
 
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,6 @@
 //! The order inside: calendar, raw store, then the exchange with pace, circuit breaker, cookies, one request, judgement,
 //! retry. Network is touched in one module, the lake in one other.
 
-mod absence;
 mod classify;
 mod clock;
 mod config;
@@ -22,7 +21,7 @@ mod raw_store;
 mod received;
 mod serve;
 
-pub use absence::{Absence, absence};
+pub use champion_market_data::{Absence, absence};
 pub use champion_service::ErrorKind;
 pub use classify::{Action, Asked, Class, Judgement, classify, is_worth_inspecting};
 pub use clock::Clock;

@@ -4,22 +4,74 @@ mod follow;
 mod progress;
 mod report;
 
-use champion_market_data::{Dataset, Exchange, TradeDate};
+use champion_market_data::{Calendar, Dataset, Exchange, TradeDate};
 use champion_proto::orchestrator::v1::{BackfillRequest, RunRequest};
 
-use crate::args::Place;
+use crate::args::{How, Place};
 use crate::exit::Exit;
 
 pub(crate) use follow::Outcome;
+
+/// How the work of a run is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// What is there is not asked for again.
+    Plain,
+    /// The exchange is asked whether it has corrected its files.
+    Recheck,
+    /// The raw bytes are decoded anew.
+    Replay,
+}
+
+impl Mode {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Recheck => "recheck",
+            Self::Replay => "replay",
+        }
+    }
+}
+
+impl From<How> for Mode {
+    fn from(how: How) -> Self {
+        match how {
+            How { recheck: true, .. } => Self::Recheck,
+            How { replay: true, .. } => Self::Replay,
+            How { recheck: false, replay: false } => Self::Plain,
+        }
+    }
+}
+
+/// Asks for the newest sessions again, of one dataset or of all.
+///
+/// # Errors
+/// Fails when the orchestrator cannot be reached or refuses.
+pub(crate) async fn recheck(place: &Place, dataset: Option<Dataset>, sessions: u32) -> anyhow::Result<Exit> {
+    let today = TradeDate::at(chrono::Utc::now());
+    let from = Calendar::nse().sessions_back(today, sessions);
+    let mut end = Exit::Done;
+    for dataset in Dataset::ALL.iter().filter(|known| dataset.is_none_or(|only| only == **known)) {
+        let exit = backfill(place, *dataset, (from, today), Mode::Recheck, false).await?;
+        if end == Exit::Done {
+            end = exit;
+        }
+    }
+    Ok(end)
+}
 
 /// Runs one dataset for one day.
 ///
 /// # Errors
 /// Fails when the orchestrator cannot be reached or refuses.
 #[tracing::instrument(name = "champion run", skip_all, fields(champion.dataset = %dataset, champion.trade_date = %date))]
-pub(crate) async fn day(place: &Place, dataset: Dataset, date: TradeDate) -> anyhow::Result<Exit> {
-    let request =
-        RunRequest { dataset: dataset.to_string(), exchange: Exchange::Nse.to_string(), trade_date: date.to_string() };
+pub(crate) async fn day(place: &Place, dataset: Dataset, date: TradeDate, mode: Mode) -> anyhow::Result<Exit> {
+    let request = RunRequest {
+        dataset: dataset.to_string(),
+        exchange: Exchange::Nse.to_string(),
+        trade_date: date.to_string(),
+        mode: mode.as_str().to_owned(),
+    };
     let stream = place.orchestrator()?.run(request).await?.into_inner();
     let outcome = follow::follow(stream, place.json, false).await?;
     if !place.json {
@@ -40,6 +92,7 @@ pub(crate) async fn backfill(
     place: &Place,
     dataset: Dataset,
     (from, to): (TradeDate, TradeDate),
+    mode: Mode,
     strict: bool,
 ) -> anyhow::Result<Exit> {
     let request = BackfillRequest {
@@ -47,6 +100,7 @@ pub(crate) async fn backfill(
         exchange: Exchange::Nse.to_string(),
         from_date: from.to_string(),
         to_date: to.to_string(),
+        mode: mode.as_str().to_owned(),
     };
     let stream = place.orchestrator()?.backfill(request).await?.into_inner();
     let outcome = follow::follow(stream, place.json, true).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use champion_market_data::{CuratedArtifact, RawArtifact, StagedArtifact, TradeDate};
+use champion_market_data::{CuratedArtifact, QuarantineArtifact, RawArtifact, StagedArtifact, TradeDate};
 
 use crate::journal::{Product, Progress};
 
@@ -19,6 +19,7 @@ pub(super) struct KnownDay {
     pub(super) raw: Option<RawArtifact>,
     pub(super) staged: Vec<StagedArtifact>,
     pub(super) curated: Vec<CuratedArtifact>,
+    pub(super) quarantine: Option<QuarantineArtifact>,
     /// Whether a step of it did real work.
     pub(super) worked: bool,
 }
@@ -38,6 +39,7 @@ impl Known {
             match step.product {
                 Product::Fetched(raw) => day.raw = Some(raw),
                 Product::Parsed(staged) => day.staged.push(staged),
+                Product::Quarantined(quarantine) => day.quarantine = Some(quarantine),
                 Product::Written(curated) => day.curated.push(curated),
                 // The loader decides by its ledger; it is asked again.
                 Product::Loaded(_) => {}

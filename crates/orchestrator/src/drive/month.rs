@@ -1,6 +1,6 @@
 //! The days of one month: fetched side by side, then written in one call and loaded in one call.
 
-use champion_market_data::{CuratedArtifact, StagedArtifact};
+use champion_market_data::{CuratedArtifact, QuarantineArtifact, StagedArtifact};
 use champion_telemetry::semconv;
 use futures::StreamExt;
 use tokio::time::Instant;
@@ -138,13 +138,14 @@ async fn parse_again(context: &RunContext, days: Vec<ParsedDay>) -> Result<Vec<P
     let mut again = Vec::with_capacity(days.len());
     for mut day in days {
         match parse(context, &day.raw).await? {
-            Ok(Parsed::Staged { staged, counts, reused }) => {
+            Ok(Parsed::Staged { staged, counts, quarantine, reused }) => {
                 day.worked |= !reused;
                 day.staged = staged;
+                day.quarantine = quarantine;
                 day.counts = counts;
                 again.push(day);
             }
-            Ok(Parsed::Ended(ended)) => context.days_done(vec![ended]).await?,
+            Ok(Parsed::Refused { day: ended, .. }) => context.days_done(vec![ended]).await?,
             Err(error) => end_failed(context, &[day], &error).await?,
         }
     }
@@ -185,11 +186,12 @@ async fn load_together(context: &RunContext, days: Vec<ParsedDay>) -> Result<(),
 /// Loads days in one call and ends them as present.
 async fn load_batch(context: &RunContext, days: &[ParsedDay]) -> Result<Result<(), StageError>, DriveError> {
     let curated: Vec<CuratedArtifact> = days.iter().flat_map(|day| day.curated.iter().cloned()).collect();
+    let quarantine: Vec<QuarantineArtifact> = days.iter().filter_map(|day| day.quarantine.clone()).collect();
     let began = Instant::now();
-    let receipts = if curated.is_empty() {
+    let receipts = if curated.is_empty() && quarantine.is_empty() {
         Vec::new()
     } else {
-        match context.stages.load(context.caller(), &curated).await {
+        match context.stages.load(context.caller(), &curated, &quarantine).await {
             Ok(receipts) => receipts,
             Err(error) if error.trouble == Trouble::Stopped => return Err(DriveError::Stopped),
             Err(error) => return Ok(Err(error)),
@@ -204,6 +206,10 @@ async fn load_batch(context: &RunContext, days: &[ParsedDay]) -> Result<Result<(
         for (curated, Loaded { already_loaded }) in day.curated.iter().zip(results.by_ref().take(day.curated.len())) {
             worked |= !already_loaded;
             steps.push(StepRecord { product: Product::Loaded(curated.clone()), reused: already_loaded, duration_ms });
+        }
+        if let Some(refused) = &day.refused {
+            ended.push(refused.clone());
+            continue;
         }
         ended.push(DayRecord {
             trade_date: day.date,
@@ -226,7 +232,8 @@ async fn end_failed(context: &RunContext, days: &[ParsedDay], error: &StageError
     span.record(semconv::ERROR_TYPE, error.stage.as_str());
     let mut ended = Vec::with_capacity(days.len());
     for day in days {
-        ended.push(failed_day(day.date, error)?);
+        let failed = failed_day(day.date, error)?;
+        ended.push(day.refused.clone().unwrap_or(failed));
     }
     context.days_done(ended).await
 }

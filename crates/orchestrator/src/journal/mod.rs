@@ -17,9 +17,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use error::JournalError;
-pub(crate) use read::{DatasetBook, Found, Progress};
+pub(crate) use read::{DatasetBook, Found, Pending, Progress};
 pub(crate) use record::{DayRecord, Product, RunRecord, StepRecord, Totals};
-pub(crate) use write::NewRun;
+pub(crate) use write::{End, NewRun};
 
 use lock::OwnerLock;
 

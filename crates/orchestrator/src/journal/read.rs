@@ -1,11 +1,14 @@
 //! Reading the journal.
 
+use std::collections::BTreeMap;
+
 use champion_market_data::{Dataset, Exchange, RowCounts, TradeDate};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row, params};
 
 use super::record::{DayRecord, RunRecord, StepRecord, Totals, add_counts};
 use super::{Journal, JournalError};
+use crate::gaps::Recorded;
 use crate::plan::RunSpec;
 use crate::vocabulary::{DayState, Stage};
 
@@ -38,8 +41,17 @@ pub(crate) struct DatasetBook {
     pub(crate) last_problem: Option<(TradeDate, DayState, String)>,
 }
 
+/// A session whose file is waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pending {
+    pub(crate) dataset: Dataset,
+    pub(crate) exchange: Exchange,
+    pub(crate) trade_date: TradeDate,
+    pub(crate) reason: String,
+}
+
 const RUN_COLUMNS: &str = "run_id, trace_id, traceparent, kind, dataset, exchange, from_date, to_date, status, error,
-    started_at, finished_at, totals";
+    started_at, finished_at, totals, mode";
 
 impl Journal {
     /// Returns the runs that were cut off, oldest first.
@@ -95,6 +107,70 @@ impl Journal {
         .await
     }
 
+    /// Returns what is known of the days of a range.
+    pub(crate) async fn dataset_days(
+        &self,
+        dataset: Dataset,
+        exchange: Exchange,
+        from: TradeDate,
+        to: TradeDate,
+    ) -> Result<BTreeMap<TradeDate, Recorded>, JournalError> {
+        self.with(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT trade_date, state, reason FROM dataset_days
+                 WHERE dataset = ?1 AND exchange = ?2 AND trade_date BETWEEN ?3 AND ?4",
+            )?;
+            let range = params![dataset.as_str(), exchange.as_str(), from.to_string(), to.to_string()];
+            let mut rows = statement.query(range)?;
+            let mut days = BTreeMap::new();
+            while let Some(row) = rows.next()? {
+                let state = row.get::<_, String>(1)?.parse()?;
+                days.insert(row.get::<_, String>(0)?.parse()?, Recorded { state, reason: row.get(2)? });
+            }
+            Ok(days)
+        })
+        .await
+    }
+
+    /// Returns when the newest look for corrections began.
+    pub(crate) async fn last_recheck(
+        &self,
+        dataset: Dataset,
+        exchange: Exchange,
+    ) -> Result<Option<DateTime<Utc>>, JournalError> {
+        self.with(move |connection| {
+            let found: Option<String> = connection.query_row(
+                "SELECT max(started_at) FROM runs WHERE mode = 'recheck' AND dataset = ?1 AND exchange = ?2",
+                params![dataset.as_str(), exchange.as_str()],
+                |row| row.get(0),
+            )?;
+            found.as_deref().map(instant).transpose()
+        })
+        .await
+    }
+
+    /// Returns the sessions whose file is waited for, oldest first.
+    pub(crate) async fn pending(&self) -> Result<Vec<Pending>, JournalError> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT dataset, exchange, trade_date, reason FROM dataset_days WHERE state = 'pending'
+                 ORDER BY trade_date",
+            )?;
+            let mut rows = statement.query([])?;
+            let mut pending = Vec::new();
+            while let Some(row) = rows.next()? {
+                pending.push(Pending {
+                    dataset: row.get::<_, String>(0)?.parse()?,
+                    exchange: row.get::<_, String>(1)?.parse()?,
+                    trade_date: row.get::<_, String>(2)?.parse()?,
+                    reason: row.get(3)?,
+                });
+            }
+            Ok(pending)
+        })
+        .await
+    }
+
     /// Returns the books of every dataset and exchange that has any.
     pub(crate) async fn dataset_books(&self) -> Result<Vec<DatasetBook>, JournalError> {
         self.with(dataset_books).await
@@ -125,6 +201,7 @@ fn run_of(row: &Row<'_>) -> Result<RunRecord, JournalError> {
         traceparent: text(2)?,
         spec: RunSpec {
             kind: text(3)?.parse()?,
+            mode: text(13)?.parse()?,
             dataset: text(4)?.parse()?,
             exchange: text(5)?.parse()?,
             from: text(6)?.parse()?,

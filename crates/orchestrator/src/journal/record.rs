@@ -1,6 +1,8 @@
 //! What the journal remembers.
 
-use champion_market_data::{ArtifactRef, CuratedArtifact, RawArtifact, RowCounts, StagedArtifact, Table, TradeDate};
+use champion_market_data::{
+    ArtifactRef, CuratedArtifact, QuarantineArtifact, RawArtifact, RowCounts, StagedArtifact, Table, TradeDate,
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,7 @@ use crate::vocabulary::{DayState, RunStatus, Stage};
 pub(crate) enum Product {
     Fetched(RawArtifact),
     Parsed(StagedArtifact),
+    Quarantined(QuarantineArtifact),
     Written(CuratedArtifact),
     Loaded(CuratedArtifact),
 }
@@ -21,7 +24,7 @@ impl Product {
     pub(crate) const fn stage(&self) -> Stage {
         match self {
             Self::Fetched(_) => Stage::Fetch,
-            Self::Parsed(_) => Stage::Parse,
+            Self::Parsed(_) | Self::Quarantined(_) => Stage::Parse,
             Self::Written(_) => Stage::Write,
             Self::Loaded(_) => Stage::Load,
         }
@@ -31,13 +34,14 @@ impl Product {
         match self {
             Self::Fetched(raw) => raw.trade_date,
             Self::Parsed(staged) => staged.trade_date,
+            Self::Quarantined(quarantine) => quarantine.trade_date,
             Self::Written(curated) | Self::Loaded(curated) => curated.trade_date,
         }
     }
 
     pub(crate) const fn table(&self) -> Option<Table> {
         match self {
-            Self::Fetched(_) => None,
+            Self::Fetched(_) | Self::Quarantined(_) => None,
             Self::Parsed(staged) => Some(staged.table),
             Self::Written(curated) | Self::Loaded(curated) => Some(curated.table),
         }
@@ -47,6 +51,7 @@ impl Product {
         match self {
             Self::Fetched(raw) => &raw.artifact,
             Self::Parsed(staged) => &staged.artifact,
+            Self::Quarantined(quarantine) => &quarantine.artifact,
             Self::Written(curated) | Self::Loaded(curated) => &curated.artifact,
         }
     }

@@ -7,7 +7,9 @@ use rusqlite::Connection;
 use super::JournalError;
 
 /// One entry a schema version; an entry that was released is never changed.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+
+const VERSION_2: &str = "ALTER TABLE runs ADD COLUMN mode TEXT NOT NULL DEFAULT 'plain';";
 
 const VERSION_1: &str = "
 CREATE TABLE runs (
@@ -96,7 +98,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("PRAGMA user_version = 99").unwrap();
         let error = prepare(&connection, Path::new("journal.sqlite")).unwrap_err().to_string();
-        assert!(error.contains("schema version 99, this program knows up to 1"), "{error}");
+        assert!(error.contains("schema version 99, this program knows up to 2"), "{error}");
     }
 
     #[test]

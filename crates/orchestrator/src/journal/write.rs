@@ -20,6 +20,17 @@ pub(crate) struct NewRun {
     pub(crate) started_at: DateTime<Utc>,
 }
 
+/// How a run comes to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Every day has its final state; the days say whether that is a success.
+    Reached,
+    /// It cannot go on.
+    Failed(String),
+    /// An operator ended it.
+    Cancelled,
+}
+
 impl Journal {
     /// Writes that a run begins.
     pub(crate) async fn begin_run(&self, run: NewRun) -> Result<(), JournalError> {
@@ -27,7 +38,7 @@ impl Journal {
             let spec = &run.spec;
             connection.execute(
                 "INSERT INTO runs (run_id, trace_id, traceparent, kind, dataset, exchange, from_date, to_date, status,
-                 started_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 started_at, mode) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                 params![
                     run.run_id,
                     run.trace_id,
@@ -39,6 +50,7 @@ impl Journal {
                     spec.to.to_string(),
                     RunStatus::Running.as_str(),
                     rfc3339(run.started_at),
+                    spec.mode.as_str(),
                 ],
             )?;
             Ok(())
@@ -86,7 +98,7 @@ impl Journal {
     pub(crate) async fn finish_run(
         &self,
         run_id: &str,
-        error: Option<String>,
+        end: End,
         at: DateTime<Utc>,
     ) -> Result<(RunStatus, String, Totals), JournalError> {
         let run_id = run_id.to_owned();
@@ -98,8 +110,14 @@ impl Journal {
             for (stage, reused) in steps_of_totals(&transaction, &run_id)? {
                 totals.add_step(stage, reused);
             }
-            let error = error.unwrap_or_else(|| summary(&days));
-            let status = if error.is_empty() { RunStatus::Succeeded } else { RunStatus::Failed };
+            let (status, error) = match end {
+                End::Reached => match summary(&days) {
+                    nothing if nothing.is_empty() => (RunStatus::Succeeded, nothing),
+                    failing => (RunStatus::Failed, failing),
+                },
+                End::Failed(reason) => (RunStatus::Failed, reason),
+                End::Cancelled => (RunStatus::Cancelled, "cancelled by an operator".to_owned()),
+            };
             transaction.execute(
                 "UPDATE runs SET status = ?2, error = ?3, finished_at = ?4, totals = ?5 WHERE run_id = ?1",
                 params![run_id, status.as_str(), error, rfc3339(at), serde_json::to_string(&totals)?],

@@ -1,6 +1,9 @@
 //! The stages' answers as domain types, checked against the question.
 
-use champion_market_data::{CuratedArtifact, Dataset, Exchange, RawArtifact, RowCounts, StagedArtifact, TradeDate};
+use champion_market_data::{
+    CuratedArtifact, Dataset, Exchange, QuarantineArtifact, RawArtifact, RowCounts, StagedArtifact, TradeDate,
+};
+use champion_proto::artifact::v1::ArtifactRef as WireRef;
 use champion_proto::parser::v1::parse_response::Outcome as ParseOutcome;
 use champion_proto::scraper::v1::fetch_response::Outcome as FetchOutcome;
 use champion_proto::{WireError, loader, parser, required, scraper, writer};
@@ -19,8 +22,8 @@ pub(crate) enum Fetched {
 /// What the parser made of the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ParseAnswer {
-    Parsed { staged: Vec<StagedArtifact>, counts: RowCounts, reused: bool },
-    Refused { reason: String, counts: RowCounts },
+    Parsed { staged: Vec<StagedArtifact>, counts: RowCounts, quarantine: Option<QuarantineArtifact>, reused: bool },
+    Refused { reason: String, counts: RowCounts, quarantine: Option<QuarantineArtifact> },
 }
 
 /// One published artifact.
@@ -76,7 +79,9 @@ pub(super) fn fetched(
 pub(super) fn parsed(response: parser::v1::ParseResponse, raw: &RawArtifact) -> Result<ParseAnswer, WireError> {
     match required("outcome", response.outcome)? {
         ParseOutcome::Parsed(parsed) => {
-            let counts = required("report.counts", required("report", parsed.report)?.counts)?.try_into()?;
+            let report = required("report", parsed.report)?;
+            let counts = required("report.counts", report.counts)?.try_into()?;
+            let quarantine = quarantine(raw, report.quarantine)?;
             let mut staged = Vec::with_capacity(parsed.staged.len());
             for message in parsed.staged {
                 let artifact = StagedArtifact::try_from(message)?;
@@ -86,13 +91,27 @@ pub(super) fn parsed(response: parser::v1::ParseResponse, raw: &RawArtifact) -> 
                 }
                 staged.push(artifact);
             }
-            Ok(ParseAnswer::Parsed { staged, counts, reused: parsed.reused })
+            Ok(ParseAnswer::Parsed { staged, counts, quarantine, reused: parsed.reused })
         }
         ParseOutcome::Refused(refused) => {
             let counts = refused.counts.map(RowCounts::try_from).transpose()?.unwrap_or_default();
-            Ok(ParseAnswer::Refused { reason: format!("{}: {}", refused.code, refused.reason), counts })
+            let quarantine = quarantine(raw, refused.quarantine)?;
+            Ok(ParseAnswer::Refused { reason: format!("{}: {}", refused.code, refused.reason), counts, quarantine })
         }
     }
+}
+
+/// Says of which raw file the rows are that the parser set aside.
+fn quarantine(raw: &RawArtifact, rows: Option<WireRef>) -> Result<Option<QuarantineArtifact>, WireError> {
+    let Some(rows) = rows else { return Ok(None) };
+    let RawArtifact { artifact: source, dataset, exchange, trade_date, .. } = raw;
+    Ok(Some(QuarantineArtifact {
+        artifact: rows.try_into()?,
+        dataset: *dataset,
+        exchange: *exchange,
+        trade_date: *trade_date,
+        source_sha256: source.sha256,
+    }))
 }
 
 pub(super) fn written(

@@ -4,7 +4,9 @@ mod answer;
 mod error;
 mod peer;
 
-use champion_market_data::{CuratedArtifact, Dataset, Exchange, RawArtifact, StagedArtifact, TradeDate};
+use champion_market_data::{
+    CuratedArtifact, Dataset, Exchange, QuarantineArtifact, RawArtifact, StagedArtifact, TradeDate,
+};
 use champion_proto::loader::v1 as loader;
 use champion_proto::loader::v1::loader_service_client::LoaderServiceClient;
 use champion_proto::parser::v1 as parser;
@@ -63,20 +65,21 @@ impl Stages {
         })
     }
 
-    /// Fetches one report, or learns why there is none.
+    /// Fetches one report, or learns why there is none; `recheck` asks the exchange although the report is there.
     pub(crate) async fn fetch(
         &self,
         caller: Caller<'_>,
         dataset: Dataset,
         exchange: Exchange,
         trade_date: TradeDate,
+        recheck: bool,
     ) -> Result<Fetched, StageError> {
         let request = scraper::FetchRequest {
             run_id: caller.run_id.to_owned(),
             dataset: dataset.to_string(),
             exchange: exchange.to_string(),
             trade_date: trade_date.to_string(),
-            recheck: false,
+            recheck,
         };
         let response = self
             .scraper
@@ -85,10 +88,14 @@ impl Stages {
         answer::fetched(response, dataset, exchange, trade_date).map_err(|reason| self.scraper.bad_answer(reason))
     }
 
-    /// Parses one raw artifact.
-    pub(crate) async fn parse(&self, caller: Caller<'_>, raw: &RawArtifact) -> Result<ParseAnswer, StageError> {
-        let request =
-            parser::ParseRequest { run_id: caller.run_id.to_owned(), raw: Some(raw.clone().into()), again: false };
+    /// Parses one raw artifact; `again` decodes it although that was done before.
+    pub(crate) async fn parse(
+        &self,
+        caller: Caller<'_>,
+        raw: &RawArtifact,
+        again: bool,
+    ) -> Result<ParseAnswer, StageError> {
+        let request = parser::ParseRequest { run_id: caller.run_id.to_owned(), raw: Some(raw.clone().into()), again };
         let response = self
             .parser
             .ask(&self.patience, caller.stop, request, |mut client, request| async move { client.parse(request).await })
@@ -113,16 +120,17 @@ impl Stages {
         answer::written(response, staged).map_err(|reason| self.writer.bad_answer(reason))
     }
 
-    /// Loads curated artifacts; the results come in their order.
+    /// Loads curated artifacts and rows that were set aside; the results of the former come in their order.
     pub(crate) async fn load(
         &self,
         caller: Caller<'_>,
         curated: &[CuratedArtifact],
+        quarantine: &[QuarantineArtifact],
     ) -> Result<Vec<Loaded>, StageError> {
         let request = loader::LoadRequest {
             run_id: caller.run_id.to_owned(),
             curated: curated.iter().cloned().map(Into::into).collect(),
-            quarantine: Vec::new(),
+            quarantine: quarantine.iter().cloned().map(Into::into).collect(),
         };
         let response = self
             .loader

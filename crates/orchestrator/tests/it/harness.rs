@@ -75,7 +75,13 @@ impl Running {
 
     /// Runs a range to its end.
     pub(crate) async fn backfill(&self, dataset: &str, from: &str, to: &str) -> Story {
+        self.backfill_as("plain", dataset, from, to).await
+    }
+
+    /// Runs a range to its end in a mode.
+    pub(crate) async fn backfill_as(&self, mode: &str, dataset: &str, from: &str, to: &str) -> Story {
         let request = BackfillRequest {
+            mode: mode.to_owned(),
             dataset: dataset.to_owned(),
             exchange: "nse".to_owned(),
             from_date: from.to_owned(),
@@ -101,7 +107,12 @@ impl Running {
 }
 
 pub(crate) fn run_request(dataset: &str, date: &str) -> RunRequest {
-    RunRequest { dataset: dataset.to_owned(), exchange: "nse".to_owned(), trade_date: date.to_owned() }
+    RunRequest {
+        mode: String::new(),
+        dataset: dataset.to_owned(),
+        exchange: "nse".to_owned(),
+        trade_date: date.to_owned(),
+    }
 }
 
 pub(crate) async fn client(address: SocketAddr) -> OrchestratorServiceClient<Channel> {

@@ -47,7 +47,7 @@ async fn a_run_that_is_killed_goes_on_at_the_step_it_had_reached() {
     let (mut run_id, mut trace_id) = (String::new(), String::new());
     while let Some(event) = events.message().await.unwrap() {
         (run_id, trace_id) = (event.run_id, event.trace_id);
-        if matches!(event.event, Some(Event::Step(step)) if step.stage == "parse") {
+        if matches!(event.event, Some(Event::Step(step)) if step.stage == "parse" && !step.table.is_empty()) {
             break;
         }
     }

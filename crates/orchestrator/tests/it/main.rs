@@ -1,6 +1,7 @@
 //! Runs over real sockets: the orchestrator against stages that follow a script.
 
 mod harness;
+mod operations;
 mod peers;
 
 mod interruptions;

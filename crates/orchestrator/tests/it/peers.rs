@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use champion_market_data::{
-    ArtifactRef, CuratedArtifact, Dataset, Exchange, RawArtifact, RowCounts, Sha256, StagedArtifact, TradeDate,
-    artifact::keys,
+    ArtifactRef, CuratedArtifact, Dataset, Exchange, QuarantineArtifact, RawArtifact, RowCounts, Sha256,
+    StagedArtifact, TradeDate, artifact::keys,
 };
 use champion_proto::loader::v1::loader_service_server::{LoaderService, LoaderServiceServer};
 use champion_proto::loader::v1::{LoadRequest, LoadResponse, MigrateRequest, MigrateResponse, Receipt};
@@ -51,6 +51,11 @@ pub(crate) struct World {
     pub(crate) parses: Vec<TradeDate>,
     pub(crate) writes: Vec<Vec<TradeDate>>,
     pub(crate) loads: Vec<Vec<TradeDate>>,
+    /// Dates that were asked again at the exchange, and decoded again.
+    pub(crate) rechecks: Vec<TradeDate>,
+    pub(crate) replays: Vec<TradeDate>,
+    /// Sessions whose set aside rows reached the loader.
+    pub(crate) quarantined: Vec<TradeDate>,
     /// Stage and trace id of each call that carried one, in order.
     pub(crate) traces: Vec<(&'static str, String)>,
 }
@@ -120,6 +125,12 @@ fn raw_of(request: &FetchRequest) -> RawArtifact {
     }
 }
 
+/// The reference to the one row that is set aside of every file.
+fn set_aside(raw: &RawArtifact) -> champion_proto::artifact::v1::ArtifactRef {
+    let key = keys::quarantine(raw.dataset, raw.exchange, raw.trade_date, &raw.artifact.sha256, 1);
+    ArtifactRef { sha256: Sha256::of(key.as_bytes()), key, bytes: 40, rows: 1 }.into()
+}
+
 #[tonic::async_trait]
 impl ScraperService for Peers {
     async fn fetch(&self, request: Request<FetchRequest>) -> Result<Response<FetchResponse>, Status> {
@@ -127,6 +138,9 @@ impl ScraperService for Peers {
         let mut world = self.world();
         world.note_trace("fetch", &request);
         world.fetches.push(raw.trade_date);
+        if request.get_ref().recheck {
+            world.rechecks.push(raw.trade_date);
+        }
         let outcome = match world.fates.get(&raw.trade_date) {
             Some(Fate::FetchRefused) => fetch_response::Outcome::Refused(FetchRefused {
                 class: "soft_block".to_owned(),
@@ -150,17 +164,21 @@ impl ScraperService for Peers {
 impl ParserService for Peers {
     async fn parse(&self, request: Request<ParseRequest>) -> Result<Response<ParseResponse>, Status> {
         self.world().note_trace("parse", &request);
-        let raw: RawArtifact = request.into_inner().raw.expect("a reference").try_into()?;
+        let ParseRequest { raw, again, .. } = request.into_inner();
+        let raw: RawArtifact = raw.expect("a reference").try_into()?;
         let date = raw.trade_date;
         let mut world = self.world();
         world.parses.push(date);
+        if again {
+            world.replays.push(date);
+        }
         if matches!(world.fates.get(&date), Some(Fate::ParseRefused)) {
             let counts = Some(RowCounts { rows_in: 10, published: 0, quarantined: 10, filtered: 0 }.into());
             let refused = ParseRefused {
                 code: "missing_column".to_owned(),
                 reason: "no CLOSE".to_owned(),
                 counts,
-                quarantine: None,
+                quarantine: Some(set_aside(&raw)),
             };
             return Ok(Response::new(ParseResponse { outcome: Some(parse_response::Outcome::Refused(refused)) }));
         }
@@ -181,7 +199,7 @@ impl ParserService for Peers {
         }
         let parsed = Parsed {
             staged: staged.into_iter().map(Into::into).collect(),
-            report: Some(Report { counts: Some(ROWS.into()), ..Report::default() }),
+            report: Some(Report { counts: Some(ROWS.into()), quarantine: Some(set_aside(&raw)), ..Report::default() }),
             reused,
         };
         Ok(Response::new(ParseResponse { outcome: Some(parse_response::Outcome::Parsed(parsed)) }))
@@ -239,7 +257,11 @@ impl LoaderService for Peers {
         world.note_trace("load", &request);
         let mut receipts = Vec::new();
         let mut dates = Vec::new();
-        for message in request.into_inner().curated {
+        let LoadRequest { curated, quarantine, .. } = request.into_inner();
+        for message in quarantine {
+            world.quarantined.push(QuarantineArtifact::try_from(message)?.trade_date);
+        }
+        for message in curated {
             let curated = CuratedArtifact::try_from(message)?;
             dates.push(curated.trade_date);
             receipts.push(Receipt {

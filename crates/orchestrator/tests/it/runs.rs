@@ -18,6 +18,8 @@ async fn a_day_goes_through_all_stages_and_every_step_is_told() {
         story.stages(),
         [
             "fetch",
+            // The row that is set aside.
+            "parse",
             "parse raw_equity_ohlc",
             "parse normalized_equity_ohlc",
             "write raw_equity_ohlc",
@@ -190,6 +192,7 @@ async fn a_request_that_makes_no_sense_is_refused_with_the_field() {
     assert!(refusal("bhavcopy", "2025-06-03").await.contains("in the future: today is 2025-06-02"));
     assert!(refusal("full_bhavcopy", "2010-01-04").await.contains("published from 2019-09-30 on"));
     let inverted = BackfillRequest {
+        mode: String::new(),
         dataset: "bhavcopy".to_owned(),
         exchange: "nse".to_owned(),
         from_date: "2025-02-04".to_owned(),

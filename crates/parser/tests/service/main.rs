@@ -110,8 +110,13 @@ async fn a_refused_file_publishes_nothing_and_says_why() {
         assert_eq!(refused.code, code, "{}", refused.reason);
         let counts = refused.counts.expect("the books");
         assert_eq!((counts.published, counts.rows_in), (0, counts.quarantined + counts.filtered));
+        let reference = refused.quarantine.expect("what speaks against the file");
+        let lines = std::fs::read_to_string(parser.path(&reference.key)).expect("it is in the lake");
+        let first: serde_json::Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
+        assert_eq!((first["line"].as_u64(), first["code"].as_str()), (Some(0), Some(code)));
+        assert_eq!(lines.lines().count() as u64, reference.rows);
     }
-    assert!(parser.everything_staged().await.is_empty());
+    assert!(parser.everything_staged().await.keys().all(|key| key.starts_with("quarantine/")));
     parser.assert_metric("nse_scraper_rows_parsed_total{scraper=\"full_bhavcopy\",status=\"success\"} 0");
     parser.assert_metric("champion_validation_failure_rate{table=\"equity_delivery\"} 1");
 }

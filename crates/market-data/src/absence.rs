@@ -1,7 +1,8 @@
 //! What it means that a report is not there.
 
-use champion_market_data::{Calendar, Dataset, TradeDate, ist_now};
-use chrono::{DateTime, Timelike, Utc};
+use chrono::{DateTime, Utc};
+
+use crate::{Calendar, Dataset, TradeDate, ist_instant};
 
 /// Why a report is not there, by the calendar and the hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,21 @@ impl Absence {
     }
 }
 
+/// Hour and minute in IST from which a report of the day may be there (domain §9).
+#[must_use]
+pub const fn first_look(dataset: Dataset) -> (u32, u32) {
+    match dataset {
+        Dataset::Bhavcopy => (16, 35),
+        Dataset::FullBhavcopy | Dataset::CorporateActions => (18, 0),
+    }
+}
+
+/// Returns the instant from which nobody waits for a session's report any more.
+#[must_use]
+pub fn give_up_at(calendar: &Calendar, dataset: Dataset, date: TradeDate) -> DateTime<Utc> {
+    ist_instant(last_day_of_waiting(calendar, dataset, date), GIVE_UP_HOUR, 0)
+}
+
 /// Hour in IST after which nobody waits for a report of that day any more.
 const GIVE_UP_HOUR: u32 = 22;
 
@@ -46,10 +62,7 @@ pub fn absence(calendar: &Calendar, dataset: Dataset, date: TradeDate, now: Date
         Some(false) => return Absence::Expected,
         Some(true) => {}
     }
-    let ist = ist_now(now);
-    let today = TradeDate::at(now);
-    let last = last_day_of_waiting(calendar, dataset, date);
-    if today < last || (today == last && ist.hour() < GIVE_UP_HOUR) { Absence::Pending } else { Absence::Gap }
+    if now < give_up_at(calendar, dataset, date) { Absence::Pending } else { Absence::Gap }
 }
 
 fn last_day_of_waiting(calendar: &Calendar, dataset: Dataset, date: TradeDate) -> TradeDate {
