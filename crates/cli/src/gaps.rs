@@ -33,7 +33,7 @@ pub(crate) async fn gaps(
             to_date: to.to_string(),
         };
         let answer = client.gaps(request).await?.into_inner();
-        missing |= answer.days.iter().any(|day| needs_attention(day));
+        missing |= answer.days.iter().any(needs_attention);
         if place.json {
             println!("{}", as_json(*dataset, &answer));
         } else {
