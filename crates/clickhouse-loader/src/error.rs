@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::curated::CuratedError;
 use crate::migration::MigrationError;
+use crate::quarantine::QuarantineError;
 use crate::warehouse::WarehouseError;
 
 /// A failed load. No ledger row says otherwise, so the same call may be made again.
@@ -28,6 +29,14 @@ pub enum LoadError {
         key: String,
         /// What is wrong.
         source: CuratedError,
+    },
+    /// A file of refused rows is not what its reference says.
+    #[error("quarantine {key}: {source}")]
+    Quarantine {
+        /// Key of the file.
+        key: String,
+        /// What is wrong.
+        source: QuarantineError,
     },
     /// The table does not hold what was sent.
     #[error(
@@ -106,7 +115,7 @@ impl LoadError {
             },
             Self::Warehouse(error) => kind_of(error),
             Self::Migration(error) => error.kind(),
-            Self::Curated { .. } | Self::Mismatch { .. } => ErrorKind::Corrupt,
+            Self::Curated { .. } | Self::Quarantine { .. } | Self::Mismatch { .. } => ErrorKind::Corrupt,
             Self::Stale { .. } => ErrorKind::Precondition,
             Self::Ambiguous { .. } => ErrorKind::Invalid,
             Self::Encode { .. } | Self::CutOff { .. } => ErrorKind::Internal,

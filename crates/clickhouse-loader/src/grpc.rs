@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use champion_market_data::CuratedArtifact;
+use champion_market_data::{CuratedArtifact, QuarantineArtifact};
 use champion_proto::WireError;
 use champion_proto::loader::v1::loader_service_server::{LoaderService, LoaderServiceServer};
 use champion_proto::loader::v1::{LoadRequest, LoadResponse, MigrateRequest, MigrateResponse, Receipt as WireReceipt};
@@ -40,12 +40,14 @@ impl Grpc {
 impl LoaderService for Grpc {
     async fn load(&self, request: Request<LoadRequest>) -> Result<Response<LoadResponse>, Status> {
         let deadline = self.deadline(&request);
-        let LoadRequest { run_id, curated, .. } = request.into_inner();
+        let LoadRequest { run_id, curated, quarantine } = request.into_inner();
         let artifacts = curated.into_iter().map(CuratedArtifact::try_from).collect::<Result<Vec<_>, WireError>>()?;
+        let refused =
+            quarantine.into_iter().map(QuarantineArtifact::try_from).collect::<Result<Vec<_>, WireError>>()?;
         let run = Run { run_id, trace_id: context::current_trace_id() };
         let receipts = self
             .loader
-            .load(&artifacts, &run, deadline)
+            .load(&artifacts, &refused, &run, deadline)
             .await
             .map_err(|error| status(error.kind(), &error, "load failed"))?;
         Ok(Response::new(LoadResponse { receipts: receipts.into_iter().map(WireReceipt::from).collect() }))

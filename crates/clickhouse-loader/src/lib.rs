@@ -4,6 +4,7 @@
 //! ([`Loader`]); what the ledger names already is not sent. The tables replace rows by version, so that a re-sent row is
 //! the same row; a corrected file is a new version, with tombstones for the keys that vanished. The ledger row is written
 //! last, after a session was verified in its table by distinct keys and a content checksum ([`Fingerprint`]).
+//! Rows set aside on the way come beside the sessions, from the lake's JSON lines into the table `quarantine`.
 //! `Migrate` brings the schema up to date ([`Migrator`]), on one server or a cluster ([`Topology`]).
 
 mod config;
@@ -16,6 +17,7 @@ mod ledger;
 mod loader;
 mod metrics;
 mod migration;
+mod quarantine;
 mod row_key;
 mod run;
 mod topology;
@@ -29,6 +31,7 @@ pub use fingerprint::Fingerprint;
 pub use loader::{Bounds, Loader, Receipt, Run};
 pub use metrics::Metrics;
 pub use migration::{MigrationError, Migrator, SchemaState};
+pub use quarantine::QuarantineError;
 pub use run::{IDENTITY, RunError, run};
 pub use topology::{Identifier, InvalidIdentifier, Topology};
 pub use warehouse::{Warehouse, WarehouseError};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use champion_lake::Lake;
-use champion_market_data::{CuratedArtifact, Exchange, Sha256, Table, TradeDate};
+use champion_market_data::{CuratedArtifact, Exchange, QuarantineArtifact, Sha256, Table, TradeDate};
 use champion_retry::Deadline;
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -18,6 +18,7 @@ use crate::insert_body::{self, Delivery};
 use crate::ledger::{self, Verdict};
 use crate::metrics::Metrics;
 use crate::migration::Migrator;
+use crate::quarantine;
 use crate::verification;
 use crate::warehouse::{Statement, Warehouse};
 
@@ -97,15 +98,17 @@ impl Loader {
         Self { lake, warehouse, migrator, metrics, clock, bounds, permits }
     }
 
-    /// Loads the artifacts, one insert a table and month, and returns the receipts in the order of the call.
+    /// Loads the artifacts, one insert a table and month, and returns the receipts in the order of the call. Files of
+    /// refused rows come in beside them.
     ///
-    /// Every month is tried, also after another one failed: what is in the ledger is not sent again.
+    /// Every month and file is tried, also after another one failed: what is in the ledger is not sent again.
     ///
     /// # Errors
-    /// [`LoadError`], of the first month that failed.
+    /// [`LoadError`], of the first month or file that failed.
     pub async fn load(
         &self,
         artifacts: &[CuratedArtifact],
+        refused: &[QuarantineArtifact],
         run: &Run,
         deadline: Deadline,
     ) -> Result<Vec<Receipt>, LoadError> {
@@ -125,10 +128,36 @@ impl Loader {
         let loads: Vec<_> =
             months.into_iter().map(|(month, artifacts)| self.load_month(month, artifacts, run, deadline)).collect();
         let outcomes: Vec<Result<(), LoadError>> = stream::iter(loads).buffered(self.bounds.months).collect().await;
+        let set_aside = self.load_refused(refused, run, deadline).await;
         match stale {
             Some(error) => Err(error),
-            None => outcomes.into_iter().collect::<Result<(), LoadError>>().map(|()| receipts),
+            None => outcomes.into_iter().chain([set_aside]).collect::<Result<(), LoadError>>().map(|()| receipts),
         }
+    }
+
+    /// Loads the files of refused rows one after the other: they are few and small.
+    async fn load_refused(
+        &self,
+        refused: &[QuarantineArtifact],
+        run: &Run,
+        deadline: Deadline,
+    ) -> Result<(), LoadError> {
+        let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
+        let mut outcome = Ok(());
+        for artifact in refused {
+            let load = || quarantine::load(&self.lake, &self.warehouse, artifact, run, (self.clock)(), deadline);
+            let result = match load().await {
+                Err(error) if error.is_schema_missing() => {
+                    warn!(%error, "the schema is missing; migrating anew");
+                    self.migrator.forget();
+                    self.migrator.ensure(deadline).await?;
+                    load().await
+                }
+                result => result,
+            };
+            outcome = outcome.and(result);
+        }
+        outcome
     }
 
     /// Asks the ledger, in one query, what is left to do.

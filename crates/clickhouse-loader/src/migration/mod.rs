@@ -28,7 +28,7 @@ impl Migration {
 pub(crate) const BOOTSTRAP: &str = include_str!("../../migrations/bootstrap.sql");
 
 /// Every migration, in order.
-pub(crate) const MIGRATIONS: [Migration; 4] = [
+pub(crate) const MIGRATIONS: [Migration; 5] = [
     Migration { version: 1, name: "0001_equity", template: include_str!("../../migrations/0001_equity.sql") },
     Migration {
         version: 2,
@@ -41,6 +41,7 @@ pub(crate) const MIGRATIONS: [Migration; 4] = [
         name: "0004_current_views",
         template: include_str!("../../migrations/0004_current_views.sql"),
     },
+    Migration { version: 5, name: "0005_quarantine", template: include_str!("../../migrations/0005_quarantine.sql") },
 ];
 
 #[cfg(test)]
@@ -122,7 +123,7 @@ mod tests {
         let statements = statements(Some("c1"));
         assert!(statements.iter().all(|sql| sql.contains(" ON CLUSTER 'c1'")), "{statements:#?}");
         let count = |text: &str| statements.iter().filter(|sql| sql.contains(text)).count();
-        let tables = Table::ALL.len() + 2;
+        let tables = Table::ALL.len() + 3;
         assert_eq!(count("ENGINE = ReplicatedReplacingMergeTree("), tables);
         assert_eq!(count("ENGINE = Distributed('c1', 'champion', "), tables);
         assert!(statements.iter().all(|sql| !sql.contains("${")), "every placeholder is filled in");

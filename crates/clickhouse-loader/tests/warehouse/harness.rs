@@ -74,7 +74,7 @@ impl World {
 
     pub(crate) async fn load(&self, artifacts: &[CuratedArtifact]) -> Result<Vec<Receipt>, LoadError> {
         let run = Run { run_id: "r1".to_owned(), trace_id: Some("0af7651916cd43dd8448eb211c80319c".to_owned()) };
-        self.loader.load(artifacts, &run, deadline(60)).await
+        self.loader.load(artifacts, &[], &run, deadline(60)).await
     }
 
     /// Runs SQL in the test's database; `{db}` is its name.

@@ -3,4 +3,5 @@
 mod harness;
 mod loading;
 mod migrating;
+mod quarantine;
 mod serving;
