@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use champion_market_data::{Dataset, TradeDate};
 use clap::{Args, Parser, Subcommand};
 
+use crate::as_of::Instant;
 use crate::exit;
 
 /// Indian exchange end-of-day data: fetched, kept, validated, published, visible.
@@ -124,6 +125,16 @@ pub enum Command {
     /// Ask the warehouse
     Query {
         /// A statement; read the `…_current` views
+        sql: String,
+        /// A format of ClickHouse in place of the table, such as CSVWithNames or JSONEachRow
+        #[arg(long)]
+        format: Option<String>,
+    },
+    /// Ask the warehouse what was known at an instant
+    AsOf {
+        /// RFC 3339, seconds may be left out: 2025-02-24T20:00+05:30; without an offset it is IST
+        instant: Instant,
+        /// A question; it names tables or `…_current` views as always
         sql: String,
         /// A format of ClickHouse in place of the table, such as CSVWithNames or JSONEachRow
         #[arg(long)]

@@ -11,7 +11,7 @@ use crate::endpoints::Endpoints;
 use crate::exit::Exit;
 use crate::render::table;
 use crate::up::{self, Market, Ports};
-use crate::{gaps, quarantine, query, run, status, trace, validate};
+use crate::{as_of, gaps, quarantine, query, run, status, trace, validate};
 
 /// Runs a command and returns how it ended.
 ///
@@ -42,6 +42,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Query { sql, format } => {
             query::run(&place.warehouse()?, &sql, format.as_deref(), place.json).await.map(|()| Exit::Done)
         }
+        Command::AsOf { instant, sql, format } => as_of::run(&place, instant, &sql, format.as_deref()).await,
         Command::Validate { file, dataset, date } => {
             let verdict = validate::examine(&file, dataset, date)?;
             if place.json {

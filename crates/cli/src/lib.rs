@@ -4,6 +4,7 @@
 //! decoder is a pure crate of its own.
 
 pub mod args;
+pub mod as_of;
 pub mod commands;
 pub mod endpoints;
 pub mod exit;

@@ -74,6 +74,9 @@ pub enum LoadError {
         /// Newest version in the ledger.
         newest: u32,
     },
+    /// Other loads took all the caller's time.
+    #[error("no turn within the deadline: other loads are in work")]
+    Busy,
     /// One call names two contents for one session.
     #[error("the call names two different artifacts for {table} of {exchange} {trade_date}")]
     Ambiguous {
@@ -116,6 +119,7 @@ impl LoadError {
             Self::Warehouse(error) => kind_of(error),
             Self::Migration(error) => error.kind(),
             Self::Curated { .. } | Self::Quarantine { .. } | Self::Mismatch { .. } => ErrorKind::Corrupt,
+            Self::Busy => ErrorKind::Unavailable,
             Self::Stale { .. } => ErrorKind::Precondition,
             Self::Ambiguous { .. } => ErrorKind::Invalid,
             Self::Encode { .. } | Self::CutOff { .. } => ErrorKind::Internal,

@@ -35,7 +35,7 @@ pub(crate) fn encode(table: Table, deliveries: &[Delivery]) -> Result<(Bytes, u6
     let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
     let mut rows = 0;
     for Delivery { session, vanished } in deliveries {
-        let version = session.curated.version;
+        let version = session.id.version;
         for (batch, is_deleted) in [(session.rows.clone(), 0), (tombstones(table, vanished)?, 1)] {
             if batch.num_rows() > 0 {
                 rows += batch.num_rows() as u64;
@@ -119,24 +119,23 @@ mod tests {
     use arrow::array::AsArray;
     use arrow::datatypes::{UInt8Type, UInt32Type};
     use arrow::ipc::reader::StreamReader;
-    use champion_market_data::{ArtifactRef, CuratedArtifact, Exchange, Sha256};
+    use champion_market_data::{Exchange, Sha256};
 
     use super::*;
+    use crate::curated::SessionVersion;
     use crate::fingerprint::Fingerprint;
 
     fn delivery(table: Table, vanished: Vec<VanishedKey>) -> Delivery {
         let rows = RecordBatch::new_empty(table.schema());
-        let curated = CuratedArtifact {
-            artifact: ArtifactRef { key: "k".to_owned(), sha256: Sha256::of(b""), bytes: 0, rows: 0 },
+        let id = SessionVersion {
             table,
             exchange: Exchange::Nse,
             trade_date: "2025-02-24".parse().expect("a date"),
-            source_sha256: Sha256::of(b""),
             version: 2,
-            observed_at: chrono::DateTime::UNIX_EPOCH,
+            sha256: Sha256::of(b""),
         };
         let fingerprint = Fingerprint::of(table, &rows);
-        Delivery { session: Session { curated, rows, fingerprint }, vanished }
+        Delivery { session: Session { id, rows, fingerprint }, vanished }
     }
 
     fn key(table: Table) -> VanishedKey {

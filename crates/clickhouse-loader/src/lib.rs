@@ -2,7 +2,8 @@
 //!
 //! It is the last stage. `Load` takes references to curated files in the lake and makes one insert of each table and month
 //! ([`Loader`]); what the ledger names already is not sent. The tables replace rows by version, so that a re-sent row is
-//! the same row; a corrected file is a new version, with tombstones for the keys that vanished. The ledger row is written
+//! the same row; a corrected file is a new version, with tombstones for the keys that vanished. What it takes the place of
+//! goes to the table's history first, so that the views `<table>_as_of` tell what was known when. The ledger row is written
 //! last, after a session was verified in its table by distinct keys and a content checksum ([`Fingerprint`]).
 //! Rows set aside on the way come beside the sessions, from the lake's JSON lines into the table `quarantine`.
 //! `Migrate` brings the schema up to date ([`Migrator`]), on one server or a cluster ([`Topology`]).
@@ -12,6 +13,7 @@ mod curated;
 mod error;
 mod fingerprint;
 mod grpc;
+mod history;
 mod insert_body;
 mod ledger;
 mod loader;
@@ -20,6 +22,7 @@ mod migration;
 mod quarantine;
 mod row_key;
 mod run;
+mod shelf;
 mod topology;
 mod verification;
 mod warehouse;

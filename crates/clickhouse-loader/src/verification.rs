@@ -2,22 +2,24 @@
 
 use std::collections::{HashMap, HashSet};
 
-use champion_market_data::{CuratedArtifact, Exchange, Table, TradeDate};
+use champion_market_data::Table;
 use champion_retry::Deadline;
 use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::LoadError;
-use crate::curated::Session;
+use crate::curated::{Session, SessionVersion};
 use crate::fingerprint::Fingerprint;
 use crate::insert_body::{Delivery, VanishedKey};
 use crate::row_key::{self, RowKeys, SEPARATOR};
+use crate::shelf::{Place, Shelf};
 use crate::warehouse::{Statement, Warehouse, WarehouseError};
 
 #[derive(Debug, Row, Deserialize)]
 struct KeyRow {
     exchange_code: String,
     day: i32,
+    place_version: u32,
     key_parts: Vec<String>,
 }
 
@@ -25,130 +27,149 @@ struct KeyRow {
 struct ContentRow {
     exchange_code: String,
     day: i32,
+    place_version: u32,
     row_count: u64,
     key_count: u64,
     column_sums: Vec<u64>,
 }
 
-/// Finds the keys that the table holds for each session and its file does not: one query for all sessions.
+/// What a table holds in one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) fingerprint: Fingerprint,
+    /// Distinct natural keys.
+    pub(crate) keys: u64,
+}
+
+/// A session that the table does not hold as its file does.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    /// Position among the sessions asked about.
+    pub(crate) position: usize,
+    /// What differs, as the load's error.
+    pub(crate) error: LoadError,
+}
+
+/// Finds the keys that each session removes: one query for all sessions.
 ///
-/// The table is asked, not the ledger: rows of a load that was cut off before its ledger row are found, too.
+/// They are the keys of its earlier versions and those that the table holds, without its own. The earlier versions are
+/// asked, because their rows may still be on their way: the tombstones beat them whenever they arrive. The table is asked,
+/// because it may hold rows that no file of this lake has.
 pub(crate) async fn vanished_keys(
     warehouse: &Warehouse,
+    shelf: Shelf,
     table: Table,
     sessions: Vec<Session>,
+    earlier: &[Session],
     deadline: Deadline,
 ) -> Result<Vec<Delivery>, WarehouseError> {
+    let collection = shelf.collection(table);
     let sql = format!(
-        "SELECT toString({exchange}) AS exchange_code, toInt32({date}) AS day, [{parts}] AS key_parts FROM {from} FINAL WHERE {filter}",
-        exchange = table.spec().key[0],
-        date = table.spec().date_column,
+        "SELECT {place}, [{parts}] AS key_parts FROM {from} FINAL WHERE {filter}",
+        place = shelf.sql_place(table),
         parts = row_key::sql_parts(table).join(", "),
-        from = warehouse.qualified(table.as_str()),
-        filter = filter(table, &sessions),
+        from = warehouse.qualified(&collection),
+        filter = shelf.filter(table, &sessions),
     );
-    let statement = Statement { operation: "SELECT", collection: table.to_string(), rows: None, sql };
-    let mut held: HashMap<(String, i32), Vec<VanishedKey>> = HashMap::new();
+    let statement = Statement { operation: "SELECT", collection, rows: None, sql };
+    let mut held: HashMap<Place, HashSet<String>> = HashMap::new();
     for row in warehouse.fetch::<KeyRow>(&statement, deadline).await? {
-        held.entry((row.exchange_code, row.day)).or_default().push(row.key_parts);
+        let place = (row.exchange_code, row.day, row.place_version);
+        held.entry(place).or_default().insert(row.key_parts.join(&SEPARATOR.to_string()));
     }
     let deliveries = sessions.into_iter().map(|session| {
-        let vanished =
-            held.remove(&place(&session.curated)).map_or_else(Vec::new, |keys| without(keys, table, &session));
-        Delivery { session, vanished }
+        let mut keys = held.remove(&shelf.place(&session.id)).unwrap_or_default();
+        for before in earlier.iter().filter(|before| precedes(&before.id, &session.id)) {
+            for_each_key(before, |key| {
+                keys.insert(key.to_owned());
+            });
+        }
+        for_each_key(&session, |key| {
+            keys.remove(key);
+        });
+        Delivery { session, vanished: in_order(keys) }
     });
     Ok(deliveries.collect())
 }
 
-/// Returns the keys that the session's file does not hold.
-fn without(mut keys: Vec<VanishedKey>, table: Table, session: &Session) -> Vec<VanishedKey> {
-    let ours = RowKeys::of(table, &session.rows);
+fn precedes(before: &SessionVersion, id: &SessionVersion) -> bool {
+    (before.exchange, before.trade_date) == (id.exchange, id.trade_date) && before.version < id.version
+}
+
+fn for_each_key(session: &Session, mut work: impl FnMut(&str)) {
+    let keys = RowKeys::of(session.id.table, &session.rows);
     let mut key = String::new();
-    let kept: HashSet<String> = (0..session.rows.num_rows())
-        .map(|row| {
-            ours.write(row, &mut key);
-            key.clone()
-        })
-        .collect();
-    keys.retain(|parts| !kept.contains(&parts.join(&SEPARATOR.to_string())));
-    // The warehouse answers in any order; the insert's bytes are to be the same every time.
+    for row in 0..session.rows.num_rows() {
+        keys.write(row, &mut key);
+        work(&key);
+    }
+}
+
+/// Splits and sorts the keys: the insert's bytes are to be the same every time.
+fn in_order(keys: HashSet<String>) -> Vec<VanishedKey> {
+    let mut keys: Vec<VanishedKey> =
+        keys.into_iter().map(|key| key.split(SEPARATOR).map(str::to_owned).collect()).collect();
     keys.sort_unstable();
     keys
 }
 
-/// Checks that the table holds for each session exactly what its file holds: one query for all sessions.
-///
-/// # Errors
-/// [`LoadError::Mismatch`] for the first session that differs.
-pub(crate) async fn verify<'a>(
+/// Returns the sessions that the table does not hold exactly as their files do: one query for all sessions.
+pub(crate) async fn differences(
     warehouse: &Warehouse,
+    shelf: Shelf,
     table: Table,
-    sessions: impl Iterator<Item = &'a Session> + Clone,
+    sessions: &[Session],
     deadline: Deadline,
-) -> Result<(), LoadError> {
+) -> Result<Vec<Difference>, WarehouseError> {
+    let found = contents(warehouse, shelf, table, &shelf.filter(table, sessions), deadline).await?;
+    let nothing = Content { fingerprint: Fingerprint::empty(table), keys: 0 };
+    let mut differences = Vec::new();
+    for (position, Session { id, fingerprint, .. }) in sessions.iter().enumerate() {
+        let content = found.get(&shelf.place(id)).unwrap_or(&nothing);
+        if content.fingerprint != *fingerprint || content.keys != fingerprint.rows() {
+            differences.push(Difference { position, error: mismatch(id, fingerprint, content) });
+        }
+    }
+    Ok(differences)
+}
+
+/// Computes what a table holds in each place where rows fulfil a condition: one query.
+pub(crate) async fn contents(
+    warehouse: &Warehouse,
+    shelf: Shelf,
+    table: Table,
+    filter: &str,
+    deadline: Deadline,
+) -> Result<HashMap<Place, Content>, WarehouseError> {
+    let collection = shelf.collection(table);
     let sql = format!(
         "WITH {weight} AS row_weight \
-         SELECT toString({exchange}) AS exchange_code, toInt32({date}) AS day, count() AS row_count, \
-         uniqExact({key}) AS key_count, {sums} AS column_sums \
-         FROM {from} FINAL WHERE {filter} GROUP BY exchange_code, day",
+         SELECT {place}, count() AS row_count, uniqExact({key}) AS key_count, {sums} AS column_sums \
+         FROM {from} FINAL WHERE {filter} GROUP BY exchange_code, day, place_version",
         weight = Fingerprint::sql_weight(table),
-        exchange = table.spec().key[0],
-        date = table.spec().date_column,
+        place = shelf.sql_place(table),
         key = table.spec().key.join(", "),
         sums = Fingerprint::sql_sums(table),
-        from = warehouse.qualified(table.as_str()),
-        filter = filter(table, sessions.clone()),
+        from = warehouse.qualified(&collection),
     );
-    let statement = Statement { operation: "SELECT", collection: table.to_string(), rows: None, sql };
-    let found: HashMap<(String, i32), ContentRow> = warehouse
-        .fetch::<ContentRow>(&statement, deadline)
-        .await?
-        .into_iter()
-        .map(|row| ((row.exchange_code.clone(), row.day), row))
-        .collect();
-    for Session { curated, fingerprint, .. } in sessions {
-        let (content, keys) = match found.get(&place(curated)) {
-            Some(row) => (Fingerprint::computed(table, row.row_count, row.column_sums.clone()), row.key_count),
-            None => (Fingerprint::empty(table), 0),
-        };
-        if content != *fingerprint || keys != fingerprint.rows() {
-            return Err(mismatch(curated, fingerprint, &content, keys));
-        }
-    }
-    Ok(())
+    let statement = Statement { operation: "SELECT", collection, rows: None, sql };
+    let rows = warehouse.fetch::<ContentRow>(&statement, deadline).await?;
+    let contents = rows.into_iter().map(|row| {
+        let fingerprint = Fingerprint::computed(table, row.row_count, row.column_sums);
+        ((row.exchange_code, row.day, row.place_version), Content { fingerprint, keys: row.key_count })
+    });
+    Ok(contents.collect())
 }
 
-fn mismatch(curated: &CuratedArtifact, file: &Fingerprint, table: &Fingerprint, found_keys: u64) -> LoadError {
-    let columns = file.differing_columns(table);
+fn mismatch(id: &SessionVersion, file: &Fingerprint, table: &Content) -> LoadError {
+    let columns = file.differing_columns(&table.fingerprint);
     LoadError::Mismatch {
-        table: curated.table,
-        exchange: curated.exchange,
-        trade_date: curated.trade_date,
+        table: id.table,
+        exchange: id.exchange,
+        trade_date: id.trade_date,
         expected_rows: file.rows(),
-        found_rows: table.rows(),
-        found_keys,
+        found_rows: table.fingerprint.rows(),
+        found_keys: table.keys,
         columns: if columns.is_empty() { "none".to_owned() } else { columns.join(", ") },
-    }
-}
-
-/// Returns exchange code and day, as the rows say them.
-fn place(curated: &CuratedArtifact) -> (String, i32) {
-    (curated.exchange.code().to_owned(), curated.trade_date.days_since_epoch())
-}
-
-/// Returns the condition that holds for the rows of the sessions, with the range of dates for the choice of partitions.
-fn filter<'a>(table: Table, sessions: impl IntoIterator<Item = &'a Session>) -> String {
-    let places: Vec<(Exchange, TradeDate)> =
-        sessions.into_iter().map(|session| (session.curated.exchange, session.curated.trade_date)).collect();
-    let (exchange, date) = (table.spec().key[0], table.spec().date_column);
-    let pairs: Vec<String> =
-        places.iter().map(|(exchange, date)| format!("('{}', '{date}')", exchange.code())).collect();
-    let first = places.iter().map(|(_, date)| *date).min();
-    let last = places.iter().map(|(_, date)| *date).max();
-    match (first, last) {
-        (Some(first), Some(last)) => {
-            format!("{date} BETWEEN '{first}' AND '{last}' AND ({exchange}, {date}) IN ({})", pairs.join(", "))
-        }
-        _ => "false".to_owned(),
     }
 }

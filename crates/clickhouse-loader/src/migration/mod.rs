@@ -28,7 +28,7 @@ impl Migration {
 pub(crate) const BOOTSTRAP: &str = include_str!("../../migrations/bootstrap.sql");
 
 /// Every migration, in order.
-pub(crate) const MIGRATIONS: [Migration; 5] = [
+pub(crate) const MIGRATIONS: [Migration; 6] = [
     Migration { version: 1, name: "0001_equity", template: include_str!("../../migrations/0001_equity.sql") },
     Migration {
         version: 2,
@@ -42,6 +42,7 @@ pub(crate) const MIGRATIONS: [Migration; 5] = [
         template: include_str!("../../migrations/0004_current_views.sql"),
     },
     Migration { version: 5, name: "0005_quarantine", template: include_str!("../../migrations/0005_quarantine.sql") },
+    Migration { version: 6, name: "0006_as_of", template: include_str!("../../migrations/0006_as_of.sql") },
 ];
 
 #[cfg(test)]
@@ -119,11 +120,32 @@ mod tests {
     }
 
     #[test]
+    fn every_table_has_a_history_by_key_and_version_and_a_view_of_the_same_columns_as_of_an_instant() {
+        let statements = statements(None);
+        let find = |begin: &str| statements.iter().find(|sql| sql.starts_with(begin)).expect("it is created");
+        for &table in Table::ALL {
+            let history = find(&format!("CREATE TABLE IF NOT EXISTS champion.{table}_history\nAS champion.{table}\n"));
+            assert!(history.contains(&format!("ORDER BY ({}, version)\n", table.spec().key.join(", "))), "{history}");
+            let list = |name: &str| {
+                let view = find(&format!("CREATE VIEW IF NOT EXISTS champion.{table}_{name} AS"));
+                let lists = view.split("SELECT\n").skip(1).map(|rest| rest.split_once("FROM").expect("a query").0);
+                lists.map(str::to_owned).collect::<Vec<_>>()
+            };
+            let current = list("current").pop().expect("one query");
+            let current = current.trim();
+            let as_of = list("as_of");
+            assert_eq!(as_of.len(), 2, "the table and its history");
+            assert!(as_of.iter().all(|columns| columns.trim() == current), "{table}");
+        }
+    }
+
+    #[test]
     fn on_a_cluster_every_table_is_replicated_and_every_local_table_has_a_distributed_one() {
         let statements = statements(Some("c1"));
         assert!(statements.iter().all(|sql| sql.contains(" ON CLUSTER 'c1'")), "{statements:#?}");
         let count = |text: &str| statements.iter().filter(|sql| sql.contains(text)).count();
-        let tables = Table::ALL.len() + 3;
+        // Each table has a history; two ledgers, the quarantine and the list of migrations.
+        let tables = 2 * Table::ALL.len() + 4;
         assert_eq!(count("ENGINE = ReplicatedReplacingMergeTree("), tables);
         assert_eq!(count("ENGINE = Distributed('c1', 'champion', "), tables);
         assert!(statements.iter().all(|sql| !sql.contains("${")), "every placeholder is filled in");

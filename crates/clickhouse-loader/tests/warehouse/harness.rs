@@ -25,6 +25,7 @@ use chrono::{DateTime, Utc};
 use clickhouse::{Client, RowOwned, RowRead};
 use parquet::arrow::ArrowWriter;
 use prometheus::Registry;
+use serde_json::Value;
 
 /// The package and binary of the embedded warehouse.
 const WAREHOUSE: &str = "champion-embedded-warehouse";
@@ -90,7 +91,8 @@ impl World {
         self.rows(sql).await.pop().expect("a row")
     }
 
-    /// Puts a curated file of a session into the lake.
+    /// Publishes a version of a session as the writer does: the file before it goes to the history, the manifest is last.
+    /// A version that is not newer than the published one comes from another lake.
     pub(crate) async fn curate(
         &self,
         table: Table,
@@ -100,21 +102,37 @@ impl World {
     ) -> CuratedArtifact {
         let bytes = parquet(rows);
         let sha256 = Sha256::of(&bytes);
-        // Each version under its own key: the tests keep them all.
-        let key = keys::history(table, Exchange::Nse, day, version, &sha256);
+        let manifest_key = keys::manifest(table, Exchange::Nse, day);
+        let mut key = keys::curated(table, Exchange::Nse, day);
+        let published = self.lake.get(&manifest_key).await.expect("the lake answers");
+        let published: Option<Value> = published.map(|json| serde_json::from_slice(&json).expect("our manifest"));
+        if let Some(before) = &published {
+            let earlier = before["version"].as_u64().expect("a number") as u32;
+            let hash: Sha256 = before["sha256"].as_str().expect("a text").parse().expect("a hash");
+            if earlier < version {
+                let file = self.lake.get(&key).await.expect("the lake answers").expect("published before");
+                let history = keys::history(table, Exchange::Nse, day, earlier, &hash);
+                self.lake.publish(&history, file).await.expect("kept");
+            } else {
+                key = format!("elsewhere/{sha256}.parquet");
+            }
+        }
         let artifact = ArtifactRef { key, sha256, bytes: bytes.len() as u64, rows: rows.num_rows() as u64 };
         self.lake.publish(&artifact.key, bytes).await.expect("published");
-        let source_sha256 = Sha256::of(b"source");
-        let observed_at = chrono::DateTime::UNIX_EPOCH;
-        CuratedArtifact {
+        let curated = CuratedArtifact {
             artifact,
             table,
             exchange: Exchange::Nse,
             trade_date: day,
-            source_sha256,
+            source_sha256: Sha256::of(b"source"),
             version,
-            observed_at,
+            observed_at: observed(version),
+        };
+        if !curated.artifact.key.starts_with("elsewhere/") {
+            let manifest = serde_json::to_vec(&manifest(&curated)).expect("plain data");
+            self.lake.publish(&manifest_key, Bytes::from(manifest)).await.expect("published");
         }
+        curated
     }
 
     pub(crate) fn lake_folder(&self) -> PathBuf {
@@ -183,6 +201,24 @@ pub(crate) fn deadline(seconds: u64) -> Deadline {
 
 pub(crate) fn date(text: &str) -> TradeDate {
     text.parse().expect("a date")
+}
+
+/// When the bytes of a version became known: `version` hours after noon.
+pub(crate) fn observed(version: u32) -> DateTime<Utc> {
+    noon() + chrono::Duration::hours(version.into())
+}
+
+/// The writer's manifest, as it stands in the lake.
+fn manifest(curated: &CuratedArtifact) -> Value {
+    let CuratedArtifact { artifact, table, exchange, trade_date, source_sha256, version, observed_at } = curated;
+    serde_json::json!({
+        "table": table.as_str(), "exchange": exchange.as_str(), "trade_date": trade_date.to_string(),
+        "version": version, "key": artifact.key, "sha256": artifact.sha256, "bytes": artifact.bytes,
+        "rows": artifact.rows, "source_sha256": source_sha256, "staged_sha256": source_sha256,
+        "counts": {"rows_in": artifact.rows, "published": artifact.rows, "quarantined": 0, "filtered": 0},
+        "schema_version": 1, "writer_version": 1, "run_id": "r1", "trace_id": null,
+        "observed_at": observed_at, "published_at": observed_at,
+    })
 }
 
 pub(crate) fn noon() -> DateTime<Utc> {

@@ -1,5 +1,6 @@
 //! The loader against a real ClickHouse.
 
+mod as_of;
 mod harness;
 mod loading;
 mod migrating;

@@ -39,7 +39,7 @@ async fn the_service_migrates_by_itself_loads_and_stops() {
     let second = client.load(request).await.expect("nothing to do").into_inner().receipts;
     assert!(second[0].already_loaded);
     let schema = client.migrate(MigrateRequest {}).await.expect("nothing to do").into_inner();
-    assert_eq!((schema.version, schema.applied.len()), (5, 0));
+    assert_eq!((schema.version, schema.applied.len()), (6, 0));
 
     shutdown.trigger();
     service.await.expect("no panic").expect("an orderly stop");

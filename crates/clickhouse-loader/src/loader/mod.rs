@@ -1,5 +1,7 @@
 //! The use case: curated artifacts are in the warehouse, each exactly once in effect.
 
+mod delivery;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,19 +10,18 @@ use champion_lake::Lake;
 use champion_market_data::{CuratedArtifact, Exchange, QuarantineArtifact, Sha256, Table, TradeDate};
 use champion_retry::Deadline;
 use chrono::{DateTime, Utc};
-use futures::stream::{self, StreamExt, TryStreamExt};
-use tokio::sync::Semaphore;
-use tracing::{Instrument, Span, debug, info, info_span, warn};
+use futures::stream::{self, StreamExt};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::{Instrument, info, info_span, warn};
 
 use crate::LoadError;
-use crate::curated::{self, Session};
-use crate::insert_body::{self, Delivery};
+use crate::curated::SessionVersion;
 use crate::ledger::{self, Verdict};
 use crate::metrics::Metrics;
 use crate::migration::Migrator;
 use crate::quarantine;
-use crate::verification;
-use crate::warehouse::{Statement, Warehouse};
+use crate::shelf::Shelf;
+use crate::warehouse::Warehouse;
 
 /// Which run asks for a load; it stands in the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,8 +72,8 @@ pub struct Loader {
     permits: Arc<Semaphore>,
 }
 
-/// Partition of the warehouse: a table and a month of it.
-type Month = (Table, (i32, u32));
+/// What is sent together: versions for one shelf of a table in one month.
+type Month = (Shelf, Table, (i32, u32));
 
 /// What the ledger leaves to do for one call.
 struct Plan {
@@ -142,7 +143,10 @@ impl Loader {
         run: &Run,
         deadline: Deadline,
     ) -> Result<(), LoadError> {
-        let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let _permit = self.permit(deadline).await?;
         let mut outcome = Ok(());
         for artifact in refused {
             let load = || quarantine::load(&self.lake, &self.warehouse, artifact, run, (self.clock)(), deadline);
@@ -166,45 +170,69 @@ impl Loader {
         let entries = ledger::read(&self.warehouse, artifacts, deadline).await?;
         let mut plan = Plan { receipts: Vec::with_capacity(artifacts.len()), months: BTreeMap::new(), stale: None };
         for curated in artifacts {
-            let verdict = ledger::judge(&entries, curated);
-            plan.receipts.push(receipt(curated, verdict == Verdict::AlreadyLoaded));
-            match verdict {
-                Verdict::AlreadyLoaded => {}
-                Verdict::Load => {
-                    let month = plan.months.entry((curated.table, curated.trade_date.month())).or_default();
-                    if !month.contains(curated) {
-                        month.push(curated.clone());
-                    }
+            let shelf = match ledger::judge(&entries, curated) {
+                Verdict::AlreadyLoaded => None,
+                Verdict::Load => Some(Shelf::Current),
+                // A correction was faster: the version belongs to what was known before it.
+                Verdict::Older { .. } if self.is_superseded(&SessionVersion::from(curated)).await? => {
+                    Some(Shelf::History)
                 }
-                Verdict::Stale { newest } => {
+                Verdict::Older { same_content: true, .. } => None,
+                Verdict::Older { newest, .. } => {
                     let CuratedArtifact { table, exchange, trade_date, version, .. } = *curated;
                     self.metrics.failed(table, 1);
-                    let error = LoadError::Stale { table, exchange, trade_date, version, newest };
-                    plan.stale.get_or_insert(error);
+                    plan.stale.get_or_insert(LoadError::Stale { table, exchange, trade_date, version, newest });
+                    continue;
+                }
+            };
+            plan.receipts.push(receipt(curated, shelf.is_none()));
+            if let Some(shelf) = shelf {
+                let month = plan.months.entry((shelf, curated.table, curated.trade_date.month())).or_default();
+                if !month.contains(curated) {
+                    month.push(curated.clone());
                 }
             }
         }
         Ok(plan)
     }
 
+    /// Tells whether the lake keeps a version in its history: a newer one was published.
+    async fn is_superseded(&self, id: &SessionVersion) -> Result<bool, LoadError> {
+        Ok(self.lake.size(&id.history_key()).await?.is_some())
+    }
+
+    /// Waits for one of the permits that bound the work, no longer than the caller does.
+    async fn permit(&self, deadline: Deadline) -> Result<SemaphorePermit<'_>, LoadError> {
+        let allowed = deadline.remaining(Instant::now());
+        let permit = tokio::time::timeout(allowed, self.permits.acquire()).await;
+        permit.map_err(|_| LoadError::Busy).map(|permit| permit.expect("the semaphore is never closed"))
+    }
+
     async fn load_month(
         &self,
-        (table, (year, month)): Month,
+        (shelf, table, (year, month)): Month,
         mut artifacts: Vec<CuratedArtifact>,
         run: &Run,
         deadline: Deadline,
     ) -> Result<(), LoadError> {
-        let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
+        let count = artifacts.len() as u64;
+        let _permit = self.permit(deadline).await.inspect_err(|_| self.metrics.failed(table, count))?;
         // Whatever the order of the call: the same artifacts are the same insert.
         artifacts.sort_by_key(|curated| (curated.trade_date, curated.exchange));
-        let (began, count) = (Instant::now(), artifacts.len() as u64);
+        let began = Instant::now();
         let span = info_span!(
             "load month",
-            champion.table = %table,
+            champion.table = %shelf.collection(table),
             month = format!("{year}-{month:02}"),
             sessions = count,
         );
-        let result = self.deliver(table, artifacts, run, deadline).instrument(span.clone()).await;
+        let delivery = async {
+            match shelf {
+                Shelf::Current => self.deliver(table, artifacts, run, deadline).await,
+                Shelf::History => self.deliver_late(table, artifacts, run, deadline).await,
+            }
+        };
+        let result = delivery.instrument(span.clone()).await;
         let _entered = span.enter();
         match &result {
             Ok(rows) => {
@@ -214,70 +242,6 @@ impl Loader {
             Err(_) => self.metrics.failed(table, count),
         }
         result.map(|_| ())
-    }
-
-    /// Sends, verifies and writes down the sessions of one table and month; returns their rows.
-    async fn deliver(
-        &self,
-        table: Table,
-        artifacts: Vec<CuratedArtifact>,
-        run: &Run,
-        deadline: Deadline,
-    ) -> Result<u64, LoadError> {
-        let token = content_token(table, &artifacts);
-        let reads: Vec<_> = artifacts.into_iter().map(|artifact| curated::read(&self.lake, artifact)).collect();
-        let sessions: Vec<Session> = stream::iter(reads).buffered(self.bounds.reads).try_collect().await?;
-        let deliveries = self.send(table, sessions, &token, deadline).await?;
-        let sent = || deliveries.iter().map(|delivery| &delivery.session);
-        if let Err(error) = verification::verify(&self.warehouse, table, sent(), deadline).await {
-            let LoadError::Mismatch { .. } = error else { return Err(error) };
-            // The warehouse recognised the token but no longer has the rows (someone deleted them: the log of tokens
-            // outlives them), or another loader was in between. Rows replace each other, so sending anew is harmless.
-            warn!(%error, "sending anew under a fresh token");
-            let again = format!("{token}-{:016x}", rand::random::<u64>());
-            let sessions = sent().cloned().collect();
-            let deliveries = self.send(table, sessions, &again, deadline).await?;
-            let sent = deliveries.iter().map(|delivery| &delivery.session);
-            verification::verify(&self.warehouse, table, sent, deadline).await?;
-        }
-        ledger::write(&self.warehouse, sent(), run, (self.clock)(), deadline).await?;
-        Ok(sent().map(|session| session.fingerprint.rows()).sum())
-    }
-
-    /// Inserts the sessions with tombstones for the keys they no longer hold.
-    async fn send(
-        &self,
-        table: Table,
-        sessions: Vec<Session>,
-        token: &str,
-        deadline: Deadline,
-    ) -> Result<Vec<Delivery>, LoadError> {
-        let deliveries = verification::vanished_keys(&self.warehouse, table, sessions, deadline).await?;
-        for Delivery { session, vanished } in deliveries.iter().filter(|delivery| !delivery.vanished.is_empty()) {
-            let CuratedArtifact { trade_date, version, .. } = session.curated;
-            info!(%table, %trade_date, version, rows = vanished.len(), "rows vanish with this version");
-        }
-        let span = Span::current();
-        let encoding = tokio::task::spawn_blocking(move || {
-            let _span = info_span!(parent: span, "encode arrow stream").entered();
-            insert_body::encode(table, &deliveries).map(|body| (body, deliveries))
-        });
-        let ((body, rows), deliveries) = encoding
-            .await
-            .map_err(|source| LoadError::CutOff { work: table.to_string(), source })?
-            .map_err(|source| LoadError::Encode { table, source })?;
-        if rows == 0 {
-            debug!(%table, "sessions without a row");
-            return Ok(deliveries);
-        }
-        let sql = format!(
-            "INSERT INTO {} ({}) FORMAT ArrowStream",
-            self.warehouse.qualified(table.as_str()),
-            insert_body::column_names(table)
-        );
-        let statement = Statement { operation: "INSERT", collection: table.to_string(), rows: Some(rows), sql };
-        self.warehouse.insert(&statement, &body, token, deadline).await?;
-        Ok(deliveries)
     }
 }
 
@@ -291,18 +255,6 @@ fn receipt(curated: &CuratedArtifact, already_loaded: bool) -> Receipt {
         rows: curated.artifact.rows,
         already_loaded,
     }
-}
-
-/// A function of what is inserted: other content under the same token would be dropped by the warehouse in silence.
-fn content_token(table: Table, artifacts: &[CuratedArtifact]) -> String {
-    let contents: Vec<String> = artifacts
-        .iter()
-        .map(|curated| {
-            let CuratedArtifact { exchange, trade_date, version, artifact, .. } = curated;
-            format!("{table} {exchange} {trade_date} {version} {}", artifact.sha256)
-        })
-        .collect();
-    Sha256::of(contents.join("\n").as_bytes()).to_string()
 }
 
 /// Two contents for one session in one call: which of them is the correction, nobody can tell.
