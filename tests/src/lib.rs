@@ -1,12 +1,20 @@
 //! The harness of the end-to-end tests: real processes, real sockets, real files.
 //!
-//! [`Stack`] starts `champion up` on free ports in a folder of its own and stops it when dropped. Every helper panics with
+//! [`Stack`] starts `champion up` on free ports in a folder of its own and stops it when dropped;
+//! [`Fleet`] starts the services one by one, so that each can be killed and started again. Every helper panics with
 //! a sentence that names what is missing: under test, a missing program is a failure and never a silent pass.
 
+pub mod client;
+pub mod content;
+pub mod fleet;
+pub mod gate;
 pub mod programs;
 pub mod prometheus;
 pub mod stack;
 pub mod tap;
 pub mod wait;
 
-pub use stack::{Answer, Stack, StackBuilder};
+pub use client::{Answer, Client};
+pub use content::Content;
+pub use fleet::Fleet;
+pub use stack::{Stack, StackBuilder};
