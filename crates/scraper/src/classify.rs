@@ -26,6 +26,8 @@ pub struct Asked<'a> {
     pub needs_session: bool,
     /// Rows below which a file is no session.
     pub min_rows: u64,
+    /// Whether the file was asked for only in case it changed.
+    pub conditional: bool,
     /// The exchange's calendar.
     pub calendar: &'a Calendar,
     /// When the answer came.
@@ -48,6 +50,8 @@ pub struct Judgement {
 pub enum Class {
     /// The report of the session.
     Ok,
+    /// What was received before is still the report.
+    Unchanged,
     /// An honest "not here".
     NotFound(Absence),
     /// A page in place of the file: a block in disguise.
@@ -85,6 +89,8 @@ pub enum Class {
 pub enum Action {
     /// Store the bytes.
     Keep,
+    /// Stay with the bytes that are there.
+    Stay,
     /// Try the next report that holds the dataset, or say that there is none.
     Absent,
     /// Say what came; do not ask again in this fetch.
@@ -103,6 +109,7 @@ impl Class {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Unchanged => "unchanged",
             Self::NotFound(_) => "not_found",
             Self::SoftBlock => "soft_block",
             Self::StaleContent => "stale_content",
@@ -126,6 +133,7 @@ impl Class {
     pub const fn action(self) -> Action {
         match self {
             Self::Ok => Action::Keep,
+            Self::Unchanged => Action::Stay,
             Self::NotFound(_) => Action::Absent,
             Self::SessionInvalid => Action::RenewSession,
             Self::Truncated | Self::Throttled | Self::Transient | Self::Stalled => Action::Retry,
@@ -146,6 +154,7 @@ impl Class {
     pub const fn source_works(self) -> bool {
         match self {
             Self::Ok
+            | Self::Unchanged
             | Self::NotFound(_)
             | Self::StaleContent
             | Self::TooFewRows
@@ -170,6 +179,7 @@ impl Class {
         match self {
             Self::Transient | Self::Stalled => true,
             Self::Ok
+            | Self::Unchanged
             | Self::NotFound(_)
             | Self::SoftBlock
             | Self::StaleContent
@@ -199,7 +209,9 @@ impl Class {
             | Self::Stalled => true,
             // Until the evening the exchange may serve the previous session under today's name, or a file half filled.
             Self::NotFound(_) | Self::StaleContent | Self::TooFewRows | Self::Malformed => waiting,
-            Self::Ok | Self::Untrusted | Self::TooLarge | Self::Redirected | Self::Unexpected => false,
+            Self::Ok | Self::Unchanged | Self::Untrusted | Self::TooLarge | Self::Redirected | Self::Unexpected => {
+                false
+            }
         }
     }
 }
@@ -240,6 +252,7 @@ fn judge_failure(failure: &Failure) -> Judgement {
 fn judge_answer(answer: &Answer, inspection: Option<&Result<Inspection, Refusal>>, asked: &Asked<'_>) -> Judgement {
     let mut judgement = match answer.status {
         200 => judge_content(answer, inspection, asked),
+        304 if asked.conditional => judged(Class::Unchanged, "304: not modified".to_owned()),
         404 | 410 => judge_absence(answer.status, asked),
         401 | 403 => judge_refusal(answer, asked),
         429 => judged(Class::Throttled, "429: too many requests".to_owned()),

@@ -55,6 +55,7 @@ fn judge(case: &Case, era: Era) -> Judgement {
         era,
         needs_session,
         min_rows: if needs_session { 0 } else { 1000 },
+        conditional: false,
         calendar: &Calendar::nse(),
         now: "2025-03-01T12:00:00Z".parse().expect("an instant"),
     };
@@ -159,8 +160,26 @@ fn whatever_is_not_the_file_is_neither_kept_nor_called_a_success() {
     assert!(ALL.iter().all(|class| class.action() != Action::Retry || !class.source_works()));
 }
 
-const ALL: [Class; 16] = [
+#[test]
+fn not_modified_is_an_answer_to_a_condition_only() {
+    let calendar = Calendar::nse();
+    let asked = |conditional| Asked {
+        dataset: Dataset::FullBhavcopy,
+        date: date("2025-02-24"),
+        era: Era::Full,
+        needs_session: false,
+        min_rows: 1000,
+        conditional,
+        calendar: &calendar,
+        now: "2025-03-01T12:00:00Z".parse().expect("an instant"),
+    };
+    assert_eq!(classify(&answer(304, ""), None, &asked(true)).class, Class::Unchanged);
+    assert_eq!(classify(&answer(304, ""), None, &asked(false)).class, Class::Unexpected);
+}
+
+const ALL: [Class; 17] = [
     Class::Ok,
+    Class::Unchanged,
     Class::NotFound(Absence::Gap),
     Class::SoftBlock,
     Class::StaleContent,

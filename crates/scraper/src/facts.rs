@@ -1,6 +1,6 @@
 //! The facts of a response, kept beside its bytes.
 
-use champion_market_data::{ArtifactRef, Dataset, Era, Exchange, TradeDate};
+use champion_market_data::{ArtifactRef, Dataset, Era, Exchange, RawArtifact, TradeDate};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -42,4 +42,16 @@ pub struct Facts {
 impl Facts {
     /// The current form.
     pub const VERSION: u32 = 1;
+
+    /// Returns the reference to the bytes, as it goes to the next stage.
+    #[must_use]
+    pub fn raw(&self) -> RawArtifact {
+        RawArtifact {
+            artifact: self.artifact.clone(),
+            dataset: self.dataset,
+            exchange: self.exchange,
+            trade_date: self.trade_date,
+            observed_at: self.observed_at,
+        }
+    }
 }

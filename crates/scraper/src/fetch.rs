@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use champion_lake::Lake;
-use champion_market_data::{Calendar, Dataset, DayKind, Exchange as Market, RawArtifact, Report, TradeDate};
+use champion_market_data::{Calendar, Dataset, DayKind, Exchange as Market, RawArtifact, Report, Sha256, TradeDate};
 use champion_retry::Deadline;
 use champion_telemetry::context::current_trace_id;
 use tracing::{info, warn};
 
 use crate::classify::{Class, Judgement};
 use crate::config::Config;
-use crate::exchange::{Exchange, Fetched, Finding, Question};
+use crate::exchange::{Exchange, Fetched, Finding, Known, Question};
 use crate::facts::Facts;
 use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
@@ -29,6 +29,8 @@ pub struct FetchRequest {
     pub exchange: Market,
     /// The session.
     pub trade_date: TradeDate,
+    /// Whether the exchange is asked for changes although the bytes are there.
+    pub recheck: bool,
 }
 
 /// The answer to a fetch.
@@ -40,6 +42,8 @@ pub enum Fetch {
         raw: RawArtifact,
         /// Whether this fetch brought them.
         downloaded: bool,
+        /// What the exchange said about bytes that were there.
+        recheck: Recheck,
     },
     /// The report is not there.
     NotPublished {
@@ -62,6 +66,17 @@ pub enum Fetch {
         /// Whether asking again later can help.
         retryable: bool,
     },
+}
+
+/// What came of asking for changes of bytes that were there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recheck {
+    /// Nobody asked.
+    NotAsked,
+    /// The exchange was asked and answered with the report, the same or a corrected one.
+    Answered,
+    /// The exchange was asked and answered with something else; the bytes that were there stand. For people.
+    Warning(String),
 }
 
 /// Fetches reports.
@@ -100,8 +115,14 @@ impl Fetcher {
         }
         // Two calls for the same report make one download; the second finds the bytes.
         let _only_one = self.in_flight.enter(dataset, trade_date).await;
-        if let Some(raw) = self.store.latest(exchange, dataset, trade_date).await? {
-            return Ok(Fetch::Available { raw, downloaded: false });
+        if let Some(present) = self.store.latest(exchange, dataset, trade_date).await? {
+            if !request.recheck {
+                return Ok(Fetch::Available { raw: present.raw(), downloaded: false, recheck: Recheck::NotAsked });
+            }
+            let began = Instant::now();
+            let answer = self.recheck(request, &present, deadline).await;
+            self.metrics.scraped(dataset, began.elapsed());
+            return answer;
         }
         if trade_date > TradeDate::at(self.clock.now()) {
             let reason = format!("{trade_date} is still to come");
@@ -118,12 +139,14 @@ impl Fetcher {
         let FetchRequest { dataset, trade_date: date, .. } = *request;
         let mut absent = Vec::new();
         for report in dataset.reports(date) {
-            let found = self.exchange.ask(Question { dataset, date, report: &report, deadline }).await?;
+            let found = self.exchange.ask(Question { dataset, date, report: &report, known: None, deadline }).await?;
             let judgement = match found {
-                Finding::Fetched(fetched) => return self.keep(request, &report, *fetched).await,
+                Finding::Fetched(fetched) => {
+                    return self.keep(request, &report, *fetched, Recheck::NotAsked).await;
+                }
                 Finding::Judged(judgement) => judgement,
             };
-            let evidence = format!("https://{}{}: {}", report.host, report.path, judgement.reason);
+            let evidence = evidence(&report, &judgement);
             match judgement.class {
                 Class::NotFound(_) => absent.push(evidence),
                 _ => return Ok(self.refuse(request, &judgement, evidence)),
@@ -135,7 +158,42 @@ impl Fetcher {
         Ok(Fetch::NotPublished { absence, reason })
     }
 
-    async fn keep(&self, request: &FetchRequest, report: &Report, fetched: Fetched) -> Result<Fetch, FetchError> {
+    /// Asks whether the report that is there has changed. What is there is never lost: a correction is kept beside it,
+    /// and an answer that is no report leaves everything as it is.
+    async fn recheck(&self, request: &FetchRequest, present: &Facts, deadline: Deadline) -> Result<Fetch, FetchError> {
+        let FetchRequest { dataset, trade_date: date, .. } = *request;
+        let reports = dataset.reports(date);
+        let same = reports.iter().find(|report| present.url.ends_with(&report.path));
+        let report = same.or(reports.first()).expect("every dataset has a report");
+        let known = Known { url: &present.url, headers: &present.headers };
+        let found = self.exchange.ask(Question { dataset, date, report, known: Some(known), deadline }).await?;
+        let stays = |recheck| Ok(Fetch::Available { raw: present.raw(), downloaded: false, recheck });
+        let judgement = match found {
+            Finding::Fetched(fetched) if Sha256::of(&fetched.answer.body) == present.artifact.sha256 => {
+                return stays(Recheck::Answered);
+            }
+            Finding::Fetched(fetched) => match shrunk(present.rows, fetched.inspection.rows) {
+                None => return self.keep(request, report, *fetched, Recheck::Answered).await,
+                Some(judgement) => judgement,
+            },
+            Finding::Judged(judgement) => judgement,
+        };
+        if judgement.class == Class::Unchanged {
+            return stays(Recheck::Answered);
+        }
+        let evidence = evidence(report, &judgement);
+        let class = judgement.class.as_str();
+        warn!(%dataset, trade_date = %date, run_id = request.run_id, class, evidence, "recheck brought no report");
+        stays(Recheck::Warning(format!("{class}: {evidence}")))
+    }
+
+    async fn keep(
+        &self,
+        request: &FetchRequest,
+        report: &Report,
+        fetched: Fetched,
+        recheck: Recheck,
+    ) -> Result<Fetch, FetchError> {
         let FetchRequest { dataset, exchange, trade_date, .. } = *request;
         let Fetched { url, answer, inspection, attempts } = fetched;
         let observed_at = self.clock.now();
@@ -167,7 +225,7 @@ impl Fetcher {
             attempts,
             "raw artifact stored"
         );
-        Ok(Fetch::Available { raw, downloaded: true })
+        Ok(Fetch::Available { raw, downloaded: true, recheck })
     }
 
     fn refuse(&self, request: &FetchRequest, judgement: &Judgement, reason: String) -> Fetch {
@@ -181,6 +239,21 @@ impl Fetcher {
         warn!(%dataset, %trade_date, run_id = request.run_id, class = class.as_str(), reason, retryable, "answer refused");
         Fetch::Refused { class, reason, retryable }
     }
+}
+
+/// Refuses a correction that lost more than a tenth of the rows: corrections change a few lines, and a file cut at the end
+/// of a line looks whole otherwise.
+fn shrunk(before: u64, now: u64) -> Option<Judgement> {
+    let lost = now.saturating_mul(10) < before.saturating_mul(9);
+    lost.then(|| Judgement {
+        class: Class::TooFewRows,
+        reason: format!("{now} rows, the version that is there has {before} rows"),
+        retry_after: None,
+    })
+}
+
+fn evidence(report: &Report, judgement: &Judgement) -> String {
+    format!("https://{}{}: {}", report.host, report.path, judgement.reason)
 }
 
 fn check(dataset: Dataset, exchange: Market, date: TradeDate) -> Result<(), FetchError> {

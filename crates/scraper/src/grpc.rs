@@ -12,7 +12,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 use tracing::error;
 
-use crate::fetch::{Fetch, FetchRequest, Fetcher};
+use crate::fetch::{Fetch, FetchRequest, Fetcher, Recheck};
 use crate::{ErrorKind, FetchError};
 
 /// The service behind `champion.scraper.v1.ScraperService`.
@@ -66,6 +66,7 @@ impl TryFrom<wire::FetchRequest> for FetchRequest {
             exchange: parse_name("exchange", &message.exchange)?,
             trade_date: parse_date("trade_date", &message.trade_date)?,
             run_id: message.run_id,
+            recheck: message.recheck,
         })
     }
 }
@@ -73,8 +74,13 @@ impl TryFrom<wire::FetchRequest> for FetchRequest {
 impl From<Fetch> for wire::FetchResponse {
     fn from(fetch: Fetch) -> Self {
         let outcome = match fetch {
-            Fetch::Available { raw, downloaded } => {
-                Outcome::Available(wire::Available { raw: Some(raw.into()), downloaded })
+            Fetch::Available { raw, downloaded, recheck } => {
+                let rechecked = recheck == Recheck::Answered;
+                let warning = match recheck {
+                    Recheck::NotAsked | Recheck::Answered => String::new(),
+                    Recheck::Warning(warning) => warning,
+                };
+                Outcome::Available(wire::Available { raw: Some(raw.into()), downloaded, rechecked, warning })
             }
             Fetch::NotPublished { absence, reason } => {
                 Outcome::NotPublished(wire::NotPublished { state: absence.as_str().to_owned(), reason })

@@ -31,7 +31,7 @@ pub use config::{
 pub use error::{Error, FetchError};
 pub use exchange::Source;
 pub use facts::Facts;
-pub use fetch::{Fetch, FetchRequest, Fetcher};
+pub use fetch::{Fetch, FetchRequest, Fetcher, Recheck};
 pub use metrics::Metrics;
 pub use received::{Answer, Failure, FailureKind, HeaderFacts, Received};
 pub use serve::{run, run_at};

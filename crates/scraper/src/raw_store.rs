@@ -4,9 +4,13 @@ use bytes::Bytes;
 use champion_lake::{Lake, LakeError};
 use champion_market_data::artifact::keys;
 use champion_market_data::{ArtifactRef, Dataset, Exchange, RawArtifact, Sha256, TradeDate};
+use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
 
 use crate::facts::Facts;
+
+/// How the key of facts ends.
+const FACTS: &str = ".facts.json";
 
 /// The raw zone of the lake.
 #[derive(Debug, Clone)]
@@ -19,16 +23,16 @@ impl RawStore {
         Self { lake }
     }
 
-    /// Returns what was last observed for a session, if anything was.
+    /// Returns the facts of what was last observed for a session, if anything was.
     pub(crate) async fn latest(
         &self,
         exchange: Exchange,
         dataset: Dataset,
         date: TradeDate,
-    ) -> Result<Option<RawArtifact>, LakeError> {
+    ) -> Result<Option<Facts>, LakeError> {
         let mut latest: Option<Facts> = None;
         for key in self.lake.list(&keys::raw_folder(exchange, dataset, date)).await? {
-            if !key.ends_with(".facts.json") {
+            if !key.ends_with(FACTS) {
                 continue;
             }
             let Some(facts) = self.read_facts(&key).await? else { continue };
@@ -37,27 +41,35 @@ impl RawStore {
                 latest = Some(facts);
             }
         }
-        Ok(latest.map(|facts| RawArtifact {
-            artifact: facts.artifact,
-            dataset,
-            exchange,
-            trade_date: date,
-            observed_at: facts.observed_at,
-        }))
+        Ok(latest)
     }
 
-    /// Keeps bytes for ever, then their facts. Bytes that are there already keep the facts of their first observation.
-    pub(crate) async fn keep(&self, bytes: Bytes, facts: Facts) -> Result<RawArtifact, LakeError> {
+    /// Keeps bytes for ever, then their facts, so that they are what was last observed.
+    ///
+    /// Bytes that were observed before are not written again: their facts of this time stand beside those of the first,
+    /// as `<sha256>.<microseconds>.facts.json`. Bytes that were the last observed anyway keep the facts they have.
+    pub(crate) async fn keep(&self, bytes: Bytes, mut facts: Facts) -> Result<RawArtifact, LakeError> {
         let (exchange, dataset, trade_date) = (facts.exchange, facts.dataset, facts.trade_date);
         self.lake.put_if_absent(&facts.artifact.key, bytes).await?;
+        let latest = self.latest(exchange, dataset, trade_date).await?;
+        match latest {
+            Some(latest) if latest.artifact.sha256 == facts.artifact.sha256 => return Ok(latest.raw()),
+            // A clock that was set back must not hide the newer observation behind the older one.
+            Some(latest) if latest.observed_at >= facts.observed_at => {
+                facts.observed_at = latest.observed_at + TimeDelta::microseconds(1);
+            }
+            Some(_) | None => {}
+        }
+        let json = Bytes::from(serde_json::to_vec_pretty(&facts).expect("facts are plain data"));
         let key = keys::raw_facts(exchange, dataset, trade_date, &facts.artifact.sha256);
-        let json = serde_json::to_vec_pretty(&facts).expect("facts are plain data");
-        match self.lake.put_if_absent(&key, Bytes::from(json)).await {
-            Ok(_) | Err(LakeError::Conflict { .. }) => {}
+        match self.lake.put_if_absent(&key, json.clone()).await {
+            Ok(_) => {}
+            Err(LakeError::Conflict { .. }) => {
+                self.lake.put_if_absent(&seen_again(&key, facts.observed_at), json).await?;
+            }
             Err(error) => return Err(error),
         }
-        let observed_at = facts.observed_at;
-        Ok(RawArtifact { artifact: facts.artifact, dataset, exchange, trade_date, observed_at })
+        Ok(facts.raw())
     }
 
     /// Facts that cannot be read are as good as none: the report is asked again and nothing is lost.
@@ -71,6 +83,12 @@ impl RawStore {
             }
         }
     }
+}
+
+/// Returns the key of the facts of a later observation beside those of the first.
+fn seen_again(first: &str, observed_at: DateTime<Utc>) -> String {
+    let stem = first.strip_suffix(FACTS).unwrap_or(first);
+    format!("{stem}.{}{FACTS}", observed_at.timestamp_micros())
 }
 
 /// Returns the reference of bytes in the raw store; the extension is that of the exchange's file name.

@@ -33,6 +33,8 @@ pub(super) fn spoil(fault: TableFault, json: &[u8], rule: &Rule) -> Result<Vec<u
             if let Some(Value::String(subject)) = list.first_mut().and_then(|filing| filing.get_mut("subject")) {
                 subject.push_str(" (Purpose Revised)");
             }
+            let kept = list.len().saturating_sub(rule.rows.unwrap_or(0)).max(1);
+            list.truncate(kept);
         }
         TableFault::Crlf | TableFault::HighBelowLow => {
             return Err(format!("{} does not apply to filings", fault.as_str()));

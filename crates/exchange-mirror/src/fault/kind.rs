@@ -114,7 +114,8 @@ faults! {
         Crlf => "crlf",
         /// With a byte-order mark.
         Bom => "bom",
-        /// With one close 5 paise higher, another tag and a later date: a correction.
+        /// With one close 5 paise higher and without the last `rows` rows, 0 by default, under another tag and a later
+        /// date: a correction.
         Corrected => "corrected",
         /// With `rows` rows whose high is below their low, 1 by default.
         HighBelowLow => "high_below_low",

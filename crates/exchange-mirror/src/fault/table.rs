@@ -40,6 +40,7 @@ pub(super) fn spoil(fault: TableFault, text: &str, rule: &Rule) -> Result<String
         TableFault::Corrected => {
             let index = table.column(CLOSE)?;
             table.set(1, index, corrected)?;
+            table.drop_last(rule.rows.unwrap_or(0))?;
         }
         TableFault::HighBelowLow => {
             let (high, low) = (table.column(HIGH)?, table.column(LOW)?);
@@ -110,6 +111,13 @@ impl Table {
         Ok(())
     }
 
+    /// Loses rows at the end; the first row stays.
+    fn drop_last(&mut self, rows: usize) -> Result<(), String> {
+        let kept = self.lines.len().checked_sub(rows).filter(|kept| *kept >= 2);
+        self.lines.truncate(kept.ok_or_else(|| format!("no {rows} rows to lose"))?);
+        Ok(())
+    }
+
     fn each_line(&mut self, change: impl Fn(&mut Vec<String>)) {
         self.lines.iter_mut().for_each(change);
     }
@@ -167,6 +175,14 @@ mod tests {
         assert_eq!(spoilt("poisoned_rows").lines().nth(1), Some("\"A,B\",EQ,12,10,abc,"));
         assert_eq!(spoilt("duplicate_row").lines().count(), 4);
         assert!(spoilt("bom").starts_with('\u{feff}') && spoilt("crlf").ends_with(",\r\n"));
+    }
+
+    #[test]
+    fn a_correction_may_lose_rows_but_never_the_one_it_changes() {
+        let rule = |rows| serde_json::from_value(serde_json::json!({"path": "", "kind": "corrected", "rows": rows}));
+        let one = spoil(TableFault::Corrected, LEGACY, &rule(1).expect("a rule")).expect("applies");
+        assert_eq!(one, "SYMBOL,SERIES,HIGH,LOW,CLOSE,\n\"A,B\",EQ,12,10,11.05,\n");
+        assert!(spoil(TableFault::Corrected, LEGACY, &rule(2).expect("a rule")).is_err());
     }
 
     #[test]

@@ -218,6 +218,9 @@ async fn a_corrected_file_has_another_tag_and_a_later_date() {
     assert_ne!(corrected.headers()["etag"], first.headers()["etag"]);
     let again = mirror.get(UDIFF).await.expect("an answer");
     assert_eq!(again.headers()["etag"], corrected.headers()["etag"], "the correction is stable");
+    let request =
+        mirror.client.get(format!("{}{UDIFF}", mirror.base)).header("if-none-match", &corrected.headers()["etag"]);
+    assert_eq!(request.send().await.expect("an answer").status(), 304, "and who has it is told so");
 }
 
 #[tokio::test]

@@ -154,6 +154,7 @@ impl ScraperService for Peers {
             _ => fetch_response::Outcome::Available(Available {
                 downloaded: world.raw.insert(raw.trade_date),
                 raw: Some(raw.into()),
+                ..Available::default()
             }),
         };
         Ok(Response::new(FetchResponse { outcome: Some(outcome) }))

@@ -18,7 +18,7 @@ use super::session::{Session, WarmUp};
 use crate::classify::{Action, Asked, Class, Judgement, classify, is_worth_inspecting};
 use crate::config::{Config, MinRows, seconds};
 use crate::metrics::Metrics;
-use crate::received::{Answer, Received};
+use crate::received::{Answer, HeaderFacts, Received};
 use crate::{Clock, Error, FetchError};
 
 /// The exchanges, as far as the scraper sees them.
@@ -51,7 +51,17 @@ pub(crate) struct Question<'a> {
     pub(crate) dataset: Dataset,
     pub(crate) date: TradeDate,
     pub(crate) report: &'a Report,
+    /// What is there already; then only a change is of interest.
+    pub(crate) known: Option<Known<'a>>,
     pub(crate) deadline: Deadline,
+}
+
+/// An earlier answer to the same question.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// What was really asked: the tags of one server mean nothing to another.
+    pub(crate) url: &'a str,
+    pub(crate) headers: &'a HeaderFacts,
 }
 
 /// What the exchange holds.
@@ -132,7 +142,7 @@ impl Exchange {
             debug!(source = %host.source, attempts, class = judgement.class.as_str(), "answer judged");
             match judgement.class.action() {
                 Action::Keep => return kept(address.url, attempt.received, attempt.inspection, attempts, judgement),
-                Action::Absent | Action::Refuse => return Ok(Finding::Judged(judgement)),
+                Action::Stay | Action::Absent | Action::Refuse => return Ok(Finding::Judged(judgement)),
                 Action::Silence => {
                     host.guard.silence(Instant::now(), self.block);
                     return Ok(Finding::Judged(judgement));
@@ -158,7 +168,9 @@ impl Exchange {
         attempts: u32,
     ) -> Result<Attempt, FetchError> {
         let report = question.report;
-        let get = Get { address, referer: report.referer, resend_count: attempts - 1, deadline: question.deadline };
+        let known = question.known.filter(|known| known.url == address.url.as_str()).map(|known| known.headers);
+        let resend_count = attempts - 1;
+        let get = Get { address, referer: report.referer, known, resend_count, deadline: question.deadline };
         let received = host.client.get(get).await;
         let inspection = look_inside(&received, question.dataset).await?;
         let asked = Asked {
@@ -167,6 +179,7 @@ impl Exchange {
             era: report.era,
             needs_session: report.needs_session,
             min_rows: self.min_rows.of(report.era),
+            conditional: known.is_some(),
             calendar: &self.calendar,
             now: self.clock.now(),
         };
@@ -228,7 +241,7 @@ impl Exchange {
         let address = self.addresses.resolve(question.report.host, path)?;
         host.pace.turn(question.deadline).await?;
         warm_up.begin();
-        let get = Get { address: &address, referer: page, resend_count: 0, deadline: question.deadline };
+        let get = Get { address: &address, referer: page, known: None, resend_count: 0, deadline: question.deadline };
         let received = host.client.get(get).await;
         warm_up.end(Instant::now());
         let status = match &received {

@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use champion_retry::Deadline;
 use champion_telemetry::semconv;
-use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue, REFERER};
+use reqwest::header::{
+    ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, REFERER,
+};
 use reqwest::{Client, Response};
 use tokio::time::{Instant, timeout_at};
 use tracing::field::Empty;
@@ -38,6 +40,8 @@ pub(crate) struct HttpClient {
 pub(crate) struct Get<'a> {
     pub(crate) address: &'a Address,
     pub(crate) referer: &'static str,
+    /// The headers of an earlier answer, when only a changed one is wanted.
+    pub(crate) known: Option<&'a HeaderFacts>,
     /// 0 for the first attempt.
     pub(crate) resend_count: u32,
     pub(crate) deadline: Deadline,
@@ -104,7 +108,11 @@ impl HttpClient {
             (_, false) => &self.configured,
         };
         let deadline = Instant::from_std(get.deadline.instant());
-        let request = client.get(get.address.url.clone()).header(REFERER, get.referer).send();
+        let mut request = client.get(get.address.url.clone()).header(REFERER, get.referer);
+        if let Some(known) = get.known {
+            request = request.headers(conditions(known));
+        }
+        let request = request.send();
         let first_byte = (Instant::now() + self.progress_window).min(deadline);
         let response = match timeout_at(first_byte, request).await {
             Ok(Ok(response)) => response,
@@ -192,6 +200,16 @@ fn customary_headers(source: &SourceConfig) -> Result<HeaderMap, Error> {
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(ACCEPT_LANGUAGE, header_value("source.accept_language", &source.accept_language)?);
     Ok(headers)
+}
+
+/// Asks for the file only in case it is another than before; `If-None-Match` outweighs the date (RFC 9110, 13.2.2).
+fn conditions(known: &HeaderFacts) -> HeaderMap {
+    let validators = [(IF_NONE_MATCH, &known.etag), (IF_MODIFIED_SINCE, &known.last_modified)];
+    let valid = validators.into_iter().filter_map(|(name, text)| {
+        let value = HeaderValue::from_str(text.as_deref()?).ok()?;
+        Some((name, value))
+    });
+    valid.collect()
 }
 
 fn header_value(key: &'static str, text: &str) -> Result<HeaderValue, Error> {

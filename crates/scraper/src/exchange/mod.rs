@@ -12,5 +12,5 @@ mod pace;
 mod session;
 mod source;
 
-pub(crate) use attempts::{Exchange, Fetched, Finding, Question};
+pub(crate) use attempts::{Exchange, Fetched, Finding, Known, Question};
 pub use source::Source;

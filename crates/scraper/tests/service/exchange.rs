@@ -17,6 +17,8 @@ use futures::stream;
 pub(crate) enum Reply {
     /// A whole answer.
     Whole { status: u16, headers: Vec<(&'static str, String)>, body: Bytes },
+    /// 200 with a tag and a date, or 304 to who has that tag.
+    Tagged { etag: &'static str, body: Bytes },
     /// 200 and the given part of the announced bytes, then the connection is closed.
     CutOff { announced: usize, body: Bytes },
     /// 200, the given bytes, and then nothing more, for ever.
@@ -77,12 +79,19 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, request: Request) -> R
         script.seen.push(Seen { path, headers: request.headers().clone(), at: Instant::now() });
         if script.replies.len() > 1 { script.replies.pop_front() } else { script.replies.front().cloned() }
     };
+    let has = request.headers().get(http::header::IF_NONE_MATCH).cloned();
     match reply.unwrap_or_else(|| status(404, "<html>not found</html>")) {
         Reply::Whole { status, headers, body } => {
             let response = headers
                 .iter()
                 .fold(Response::builder().status(status), |response, (name, value)| response.header(*name, value));
             response.body(Body::from(body)).expect("a valid response")
+        }
+        Reply::Tagged { etag, body } => {
+            let unchanged = has.is_some_and(|tag| tag == etag);
+            let response = Response::builder().status(if unchanged { 304 } else { 200 }).header("etag", etag);
+            let response = response.header("last-modified", "Mon, 24 Feb 2025 12:05:00 GMT");
+            response.body(if unchanged { Body::empty() } else { Body::from(body) }).expect("a valid response")
         }
         Reply::CutOff { announced, body } => {
             let broken = stream::iter([Ok(body), Err(std::io::Error::other("cut off"))]);
@@ -105,6 +114,10 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, request: Request) -> R
 
 pub(crate) fn file(body: impl Into<Bytes>) -> Reply {
     Reply::Whole { status: 200, headers: vec![("etag", "\"v1\"".to_owned())], body: body.into() }
+}
+
+pub(crate) fn tagged(etag: &'static str, body: impl Into<Bytes>) -> Reply {
+    Reply::Tagged { etag, body: body.into() }
 }
 
 pub(crate) fn status(status: u16, body: &'static str) -> Reply {

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use champion_lake::Lake;
 use champion_proto::scraper::v1::fetch_response::Outcome;
@@ -11,6 +12,7 @@ use champion_scraper::{Clock, Config, Facts, SPEC, run_at};
 use champion_service::channel::{ChannelOptions, ServiceChannel, connect_lazy};
 use champion_service::{Listeners, Shutdown, config};
 use champion_telemetry::Registry;
+use chrono::{DateTime, Utc};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tonic::Status;
@@ -52,12 +54,12 @@ pub(crate) async fn start_with(now: &str, change: impl FnOnce(&mut Config)) -> S
     config.min_rows.legacy_l2 = 2;
     config.min_rows.udiff = 2;
     change(&mut config);
-    let now = now.parse().expect("an instant");
+    let (now, began): (DateTime<Utc>, _) = (now.parse().expect("an instant"), Instant::now());
     let listeners = Listeners::bind(&config.server).await.expect("free ports");
     let address = listeners.grpc_addr();
     let registry = Registry::new();
     let shutdown = Shutdown::manual();
-    let clock = Clock::from_fn(move || now);
+    let clock = Clock::from_fn(move || now + began.elapsed());
     let lake = Lake::open_folder(folder.path()).expect("a lake");
     let server = tokio::spawn(run_at(clock, config, listeners, registry.clone(), shutdown.clone()));
     let channel = connect_lazy(&format!("http://{address}"), &ChannelOptions::default()).expect("a valid URL");
@@ -67,8 +69,20 @@ pub(crate) async fn start_with(now: &str, change: impl FnOnce(&mut Config)) -> S
 
 impl Scraper {
     pub(crate) async fn fetch(&self, dataset: &str, date: &str) -> Result<Outcome, Status> {
+        self.ask(dataset, date, false).await
+    }
+
+    /// Asks for changes of what is there.
+    pub(crate) async fn recheck(&self, dataset: &str, date: &str) -> Result<Available, Status> {
+        match self.ask(dataset, date, true).await? {
+            Outcome::Available(available) => Ok(available),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn ask(&self, dataset: &str, date: &str, recheck: bool) -> Result<Outcome, Status> {
         let request = FetchRequest {
-            recheck: false,
+            recheck,
             run_id: "run-1".to_owned(),
             dataset: dataset.to_owned(),
             exchange: "nse".to_owned(),

@@ -4,5 +4,6 @@ mod answers;
 mod exchange;
 mod faults;
 mod harness;
+mod rechecks;
 mod sessions;
 mod traces;
