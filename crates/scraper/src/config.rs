@@ -103,6 +103,8 @@ pub struct PaceConfig {
     pub requests_per_second: f64,
     /// Random share by which a space is longer.
     pub jitter: f64,
+    /// Longest silence that a `Retry-After` brings about.
+    pub longest_hold_seconds: f64,
 }
 
 /// Attempts after a failure that may pass.
@@ -211,11 +213,12 @@ impl Config {
         Ok(())
     }
 
-    fn durations(&self) -> [(&'static str, f64); 9] {
+    fn durations(&self) -> [(&'static str, f64); 10] {
         [
             ("limits.fetch_seconds", self.limits.fetch_seconds),
             ("limits.connect_seconds", self.limits.connect_seconds),
             ("limits.progress_window_seconds", self.limits.progress_window_seconds),
+            ("pace.longest_hold_seconds", self.pace.longest_hold_seconds),
             ("retry.base_seconds", self.retry.base_seconds),
             ("retry.cap_seconds", self.retry.cap_seconds),
             ("retry.budget_window_seconds", self.retry.budget_window_seconds),

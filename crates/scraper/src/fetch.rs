@@ -97,7 +97,7 @@ impl Fetcher {
     /// Fails when the configuration makes no HTTP client.
     pub fn new(config: &Config, lake: Lake, clock: Clock, metrics: Metrics) -> Result<Self, Error> {
         let calendar = Calendar::nse();
-        let exchange = Exchange::new(config, calendar.clone(), clock.clone(), &metrics)?;
+        let exchange = Exchange::new(config, &lake, calendar.clone(), clock.clone(), &metrics)?;
         let in_flight = InFlight::default();
         Ok(Self { store: RawStore::new(lake), exchange, calendar, clock, metrics, in_flight })
     }

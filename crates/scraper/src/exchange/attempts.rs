@@ -1,22 +1,23 @@
 //! Asks an exchange for one report: pace, breaker, session, request, judgement, retry.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use champion_decode::{Inspection, Refusal, inspect};
+use champion_lake::Lake;
 use champion_market_data::{Calendar, Dataset, Report, TradeDate};
 use champion_retry::{Deadline, Decision, GiveUp, Policy};
-use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 use url::Url;
 
 use super::Source;
 use super::address::{Address, Addresses};
-use super::guard::{Guard, Silence};
-use super::http::{Get, HttpClient};
-use super::pace::Pace;
-use super::session::{Session, WarmUp};
+use super::guard::Silence;
+use super::host::Host;
+use super::http::Get;
+use super::session::WarmUp;
+use super::timetable::Stop;
 use crate::classify::{Action, Asked, Class, Judgement, classify, is_worth_inspecting};
-use crate::config::{Config, MinRows, seconds};
+use crate::config::{Config, MinRows};
 use crate::metrics::Metrics;
 use crate::received::{Answer, HeaderFacts, Received};
 use crate::{Clock, Error, FetchError};
@@ -28,21 +29,9 @@ pub(crate) struct Exchange {
     archive: Host,
     api: Host,
     policy: Policy,
-    block: Duration,
     min_rows: MinRows,
     calendar: Calendar,
     clock: Clock,
-}
-
-/// One source with everything that belongs to it alone: a slow host holds up no other.
-#[derive(Debug)]
-struct Host {
-    source: Source,
-    client: HttpClient,
-    guard: Guard,
-    pace: Pace,
-    places: Semaphore,
-    session: Session,
 }
 
 /// Which report is wanted, and until when.
@@ -90,14 +79,19 @@ struct Attempt {
 }
 
 impl Exchange {
-    pub(crate) fn new(config: &Config, calendar: Calendar, clock: Clock, metrics: &Metrics) -> Result<Self, Error> {
-        let host = |source: Source| Host::new(source, config, metrics);
+    pub(crate) fn new(
+        config: &Config,
+        lake: &Lake,
+        calendar: Calendar,
+        clock: Clock,
+        metrics: &Metrics,
+    ) -> Result<Self, Error> {
+        let host = |source: Source| Host::new(source, config, lake, &clock, metrics);
         Ok(Self {
             addresses: Addresses::new(&config.source),
             archive: host(Source::NseArchive)?,
             api: host(Source::NseApi)?,
             policy: config.retry.policy(),
-            block: seconds(config.breaker.block_seconds),
             min_rows: config.min_rows,
             calendar,
             clock,
@@ -109,25 +103,33 @@ impl Exchange {
     /// # Errors
     /// [`FetchError`] when there is no answer.
     pub(crate) async fn ask(&self, question: Question<'_>) -> Result<Finding, FetchError> {
-        let host = match Source::of(question.report) {
+        let host = self.host(Source::of(question.report));
+        match self.ask_host(host, question).await {
+            Ok(finding) => Ok(finding),
+            Err(Stop::Silent(silence)) => silent(host.source, silence),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    pub(crate) const fn host(&self, source: Source) -> &Host {
+        match source {
             Source::NseArchive => &self.archive,
             Source::NseApi => &self.api,
-        };
+        }
+    }
+
+    async fn ask_host(&self, host: &Host, question: Question<'_>) -> Result<Finding, Stop> {
         let address = self.addresses.resolve(question.report.host, &question.report.path)?;
+        // Before anybody waits for a place, for the pace or visits a page: an open breaker rejects at once.
+        host.check().await?;
         let _place = host.place(question.deadline).await?;
         let mut attempts = 0;
         let mut renewed = false;
         loop {
-            // Before anybody waits for the pace or visits a page: an open breaker rejects at once.
-            if let Err(silence) = host.guard.check(Instant::now()) {
-                return silent(host.source, silence);
-            }
+            host.check().await?;
             let generation = self.warm(host, &question).await?;
-            host.pace.turn(question.deadline).await?;
-            let leave = match host.guard.admit(Instant::now()) {
-                Ok(leave) => leave,
-                Err(silence) => return silent(host.source, silence),
-            };
+            host.timetable.turn(question.deadline).await?;
+            let leave = host.guard.admit(Instant::now()).map_err(Stop::Silent)?;
             if attempts == 0 {
                 host.guard.first_attempt(Instant::now());
             }
@@ -137,14 +139,14 @@ impl Exchange {
                 attempt.judgement.class = Class::Blocked;
                 attempt.judgement.reason.push_str(", with new cookies too");
             }
-            leave.report(attempt.judgement.class.source_works(), Instant::now());
-            let judgement = attempt.judgement;
+            let judgement = attempt.judgement.clone();
+            leave.report(judgement.class.source_works(), Instant::now());
             debug!(source = %host.source, attempts, class = judgement.class.as_str(), "answer judged");
             match judgement.class.action() {
-                Action::Keep => return kept(address.url, attempt.received, attempt.inspection, attempts, judgement),
+                Action::Keep => return Ok(kept(address.url, attempt, attempts, judgement)),
                 Action::Stay | Action::Absent | Action::Refuse => return Ok(Finding::Judged(judgement)),
                 Action::Silence => {
-                    host.guard.silence(Instant::now(), self.block);
+                    host.timetable.silence(&judgement.reason).await;
                     return Ok(Finding::Judged(judgement));
                 }
                 Action::RenewSession => {
@@ -153,7 +155,7 @@ impl Exchange {
                 }
                 Action::Retry => {
                     if let Some(end) = self.wait(host, attempts, judgement, question.deadline).await {
-                        return end;
+                        return Ok(end?);
                     }
                 }
             }
@@ -197,8 +199,8 @@ impl Exchange {
     ) -> Option<Result<Finding, FetchError>> {
         let now = Instant::now();
         if let Some(asked) = judgement.retry_after {
-            // Everybody waits, not only this fetch; but no answer can silence a host for longer than a block does.
-            host.pace.hold(now + asked.min(self.block));
+            // Everybody waits, not only this fetch.
+            host.timetable.hold(asked).await;
         }
         match host.guard.after_failure(&self.policy, attempts, judgement.retry_after, deadline, now) {
             Decision::RetryAfter(wait) => {
@@ -218,7 +220,7 @@ impl Exchange {
     }
 
     /// Fetches cookies where the source wants some and there are none; returns their generation.
-    async fn warm(&self, host: &Host, question: &Question<'_>) -> Result<u64, FetchError> {
+    async fn warm(&self, host: &Host, question: &Question<'_>) -> Result<u64, Stop> {
         if !question.report.needs_session {
             return Ok(0);
         }
@@ -227,19 +229,19 @@ impl Exchange {
         Ok(generation)
     }
 
-    async fn renew(&self, host: &Host, question: &Question<'_>, refused: u64) -> Result<(), FetchError> {
+    async fn renew(&self, host: &Host, question: &Question<'_>, refused: u64) -> Result<(), Stop> {
         let (warm_up, _) = host.session.renew(refused).await;
         self.visit(host, question, warm_up).await
     }
 
     /// Visits the report's page for its cookies. What the page says does not matter: the report's answer will show
     /// whether the cookies are good.
-    async fn visit(&self, host: &Host, question: &Question<'_>, warm_up: Option<WarmUp<'_>>) -> Result<(), FetchError> {
+    async fn visit(&self, host: &Host, question: &Question<'_>, warm_up: Option<WarmUp<'_>>) -> Result<(), Stop> {
         let Some(warm_up) = warm_up else { return Ok(()) };
         let page = question.report.referer;
         let path = page.strip_prefix("https://").and_then(|rest| rest.find('/').map(|at| &rest[at..])).unwrap_or("/");
         let address = self.addresses.resolve(question.report.host, path)?;
-        host.pace.turn(question.deadline).await?;
+        host.timetable.turn(question.deadline).await?;
         warm_up.begin();
         let get = Get { address: &address, referer: page, known: None, resend_count: 0, deadline: question.deadline };
         let received = host.client.get(get).await;
@@ -250,32 +252,6 @@ impl Exchange {
         };
         debug!(source = %host.source, status, "visited the report's page for cookies");
         Ok(())
-    }
-}
-
-impl Host {
-    fn new(source: Source, config: &Config, metrics: &Metrics) -> Result<Self, Error> {
-        let session = Session::new(Duration::from_secs(config.source.session_max_age_seconds));
-        let cookies = match source {
-            Source::NseArchive => None,
-            Source::NseApi => Some(session.cookies()),
-        };
-        Ok(Self {
-            source,
-            client: HttpClient::new(&config.source, &config.limits, cookies)?,
-            guard: Guard::new(source, config.breaker.breaker(), config.retry.budget(), metrics.clone()),
-            pace: Pace::new(&config.pace),
-            places: Semaphore::new(config.limits.concurrent_requests),
-            session,
-        })
-    }
-
-    /// Waits for a place among the requests that run at the same time.
-    async fn place(&self, deadline: Deadline) -> Result<tokio::sync::SemaphorePermit<'_>, FetchError> {
-        match tokio::time::timeout_at(deadline.instant().into(), self.places.acquire()).await {
-            Ok(place) => Ok(place.expect("the semaphore is never closed")),
-            Err(_) => Err(FetchError::Deadline { waiting_for: "a place among the concurrent requests" }),
-        }
     }
 }
 
@@ -290,26 +266,20 @@ async fn look_inside(received: &Received, dataset: Dataset) -> Result<Option<Res
     }
 }
 
-fn kept(
-    url: Url,
-    received: Received,
-    inspection: Option<Result<Inspection, Refusal>>,
-    attempts: u32,
-    judgement: Judgement,
-) -> Result<Finding, FetchError> {
-    match (received, inspection) {
+fn kept(url: Url, attempt: Attempt, attempts: u32, judgement: Judgement) -> Finding {
+    match (attempt.received, attempt.inspection) {
         (Received::Answer(answer), Some(Ok(inspection))) => {
-            Ok(Finding::Fetched(Box::new(Fetched { url, answer, inspection, attempts })))
+            Finding::Fetched(Box::new(Fetched { url, answer, inspection, attempts }))
         }
-        _ => Ok(Finding::Judged(Judgement { class: Class::Malformed, ..judgement })),
+        _ => Finding::Judged(Judgement { class: Class::Malformed, ..judgement }),
     }
 }
 
 fn silent(source: Source, silence: Silence) -> Result<Finding, FetchError> {
     match silence {
-        Silence::Blocked(left) => Ok(Finding::Judged(Judgement {
+        Silence::Blocked(left, why) => Ok(Finding::Judged(Judgement {
             class: Class::Blocked,
-            reason: format!("{source} has blocked us and is not asked for another {} s", left.as_secs()),
+            reason: format!("{source} has blocked us and is not asked for another {} s: {why}", left.as_secs()),
             retry_after: Some(left),
         })),
         Silence::Breaker(rejected) => Err(FetchError::BreakerOpen { source_name: source, rejected }),

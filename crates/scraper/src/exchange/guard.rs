@@ -23,14 +23,24 @@ pub(crate) struct Guard {
 struct State {
     breaker: Breaker,
     budget: Budget,
-    blocked_until: Option<Instant>,
+    blocked: Option<Block>,
 }
 
+/// A block by the source.
+#[derive(Debug, Clone)]
+struct Block {
+    until: Instant,
+    reason: String,
+}
+
+/// Two ends of a block that lie closer together are one.
+const SAME_BLOCK: Duration = Duration::from_secs(1);
+
 /// Why a source is not asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Silence {
-    /// It has blocked us; asking goes on after this time.
-    Blocked(Duration),
+    /// It has blocked us, saying why; asking goes on after this time.
+    Blocked(Duration, String),
     /// The breaker lets nothing through.
     Breaker(Rejected),
 }
@@ -43,7 +53,7 @@ pub(crate) struct Leave<'a> {
 
 impl Guard {
     pub(crate) fn new(source: Source, breaker: BreakerConfig, budget: BudgetConfig, metrics: Metrics) -> Self {
-        let state = State { breaker: Breaker::new(breaker), budget: Budget::new(budget), blocked_until: None };
+        let state = State { breaker: Breaker::new(breaker), budget: Budget::new(budget), blocked: None };
         Self { source, state: Mutex::new(state), metrics }
     }
 
@@ -75,14 +85,30 @@ impl Guard {
         policy.after_failure(attempts, retry_after, deadline, &mut self.state().budget, now, &mut rand::rng())
     }
 
-    /// Keeps silent towards the source: it has blocked us, and a block is met by silence.
-    pub(crate) fn silence(&self, now: Instant, time: Duration) {
+    /// Keeps silent towards the source: it has blocked us, and a block is met by silence. A longer silence stays.
+    pub(crate) fn silence(&self, now: Instant, time: Duration, reason: &str) {
         let mut state = self.state();
+        let until = now + time;
+        let known = state.blocked.as_ref().map(|block| block.until).filter(|known| *known > now);
+        // The same block, read from the register again, ends at the same time but for the clocks' grain.
+        if known.is_some_and(|known| known + SAME_BLOCK >= until) {
+            return;
+        }
         let from = state.breaker.state();
         state.breaker.force_open(now, time);
-        state.blocked_until = Some(now + time);
+        state.blocked = Some(Block { until, reason: reason.to_owned() });
         self.note_transition(from, &state);
-        warn!(source = %self.source, seconds = time.as_secs(), "the source has blocked us and is not asked for a while");
+        let seconds = time.as_secs();
+        warn!(source = %self.source, seconds, reason, "the source has blocked us and is not asked for a while");
+    }
+
+    /// Forgets failures and block: an operator knows better.
+    pub(crate) fn reset(&self) {
+        let mut state = self.state();
+        let from = state.breaker.state();
+        state.breaker.reset();
+        state.blocked = None;
+        self.note_transition(from, &state);
     }
 
     /// Runs an operation of the breaker and reports its change of state.
@@ -91,8 +117,8 @@ impl Guard {
         let from = state.breaker.state();
         let result = operation(&mut state);
         self.note_transition(from, &state);
-        result.map_err(|rejected| match state.blocked_until.filter(|until| *until > now) {
-            Some(until) => Silence::Blocked(until - now),
+        result.map_err(|rejected| match state.blocked.as_ref().filter(|block| block.until > now) {
+            Some(block) => Silence::Blocked(block.until - now, block.reason.clone()),
             None => Silence::Breaker(rejected),
         })
     }
@@ -171,10 +197,26 @@ mod tests {
     fn after_a_block_nothing_is_asked_for_its_whole_time() {
         let (guard, _registry) = guard();
         let now = Instant::now();
-        guard.silence(now, Duration::from_secs(600));
+        guard.silence(now, Duration::from_secs(600), "403");
         let later = now + Duration::from_secs(599);
-        assert_eq!(guard.admit(later).err(), Some(Silence::Blocked(Duration::from_secs(1))));
+        let silence = Silence::Blocked(Duration::from_secs(1), "403".to_owned());
+        assert_eq!(guard.admit(later).err(), Some(silence));
         assert!(guard.admit(now + Duration::from_secs(600)).is_ok());
+    }
+
+    #[test]
+    fn a_block_that_is_read_again_is_the_same_and_a_reset_ends_it() {
+        let (guard, registry) = guard();
+        let now = Instant::now();
+        guard.silence(now, Duration::from_secs(600), "403");
+        guard.silence(now + Duration::from_secs(10), Duration::from_secs(590), "403, as the register says");
+        guard.reset();
+        assert!(guard.admit(now + Duration::from_secs(11)).is_ok());
+        let text = exposed(&registry);
+        let closed =
+            "circuit_breaker_state_transitions_total{from_state=\"open\",source=\"nse_archive\",to_state=\"closed\"} 1";
+        assert!(text.contains(closed), "{text}");
+        assert!(text.contains("circuit_breaker_state{source=\"nse_archive\"} 0"), "{text}");
     }
 
     #[test]

@@ -7,10 +7,13 @@ mod address;
 mod attempts;
 mod egress;
 mod guard;
+mod host;
 mod http;
 mod pace;
+mod register;
 mod session;
 mod source;
+mod timetable;
 
 pub(crate) use attempts::{Exchange, Fetched, Finding, Known, Question};
 pub use source::Source;

@@ -1,7 +1,4 @@
-//! Space between requests to one host.
-//!
-//! One process keeps its own time table here. A lease that several processes share takes its place behind the same two
-//! calls, [`Pace::turn`] and [`Pace::hold`].
+//! Space between requests to one host, as one process keeps it while the shared time table is out of reach.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -48,6 +45,11 @@ impl Pace {
         *next = Some(next.map_or(until, |slot| slot.max(until)));
     }
 
+    /// Forgets the silence the host asked for.
+    pub(crate) fn release(&self) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn reserve(&self, now: Instant, deadline: Deadline, rng: &mut impl Rng) -> Option<Instant> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = next.map_or(now, |slot| slot.max(now));
@@ -69,7 +71,7 @@ mod tests {
     use super::*;
 
     fn pace(requests_per_second: f64) -> Pace {
-        Pace::new(&PaceConfig { requests_per_second, jitter: 0.25 })
+        Pace::new(&PaceConfig { requests_per_second, jitter: 0.25, longest_hold_seconds: 600.0 })
     }
 
     #[test]

@@ -7,9 +7,8 @@ use champion_proto::scraper::v1::fetch_response::Outcome;
 use tonic::Code;
 
 use crate::exchange::{Reply, file, status, with_header};
-use crate::harness::{DATE, Scraper, full_bhavcopy, start, start_with, udiff_zip};
+use crate::harness::{DATE, NOON, Scraper, full_bhavcopy, start, start_with, udiff_zip};
 
-const NOON: &str = "2025-03-20T12:00:00Z";
 const BLOCK: &str = "<html>your access is restricted. Please try after 10 minutes</html>";
 
 async fn nothing_stored(scraper: &Scraper) {

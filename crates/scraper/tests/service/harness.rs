@@ -2,6 +2,8 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use champion_lake::Lake;
@@ -12,7 +14,7 @@ use champion_scraper::{Clock, Config, Facts, SPEC, run_at};
 use champion_service::channel::{ChannelOptions, ServiceChannel, connect_lazy};
 use champion_service::{Listeners, Shutdown, config};
 use champion_telemetry::Registry;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tonic::Status;
@@ -28,20 +30,65 @@ pub(crate) struct Scraper {
     pub(crate) client: ScraperServiceClient<ServiceChannel>,
     pub(crate) lake: Lake,
     registry: Registry,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     shutdown: Shutdown,
     server: JoinHandle<Result<(), champion_scraper::Error>>,
 }
 
+/// When most tests take place.
+pub(crate) const NOON: &str = "2025-03-20T12:00:00Z";
+
 /// Starts a scraper in front of a scripted exchange; it is noon (UTC) of 2025-03-20.
 pub(crate) async fn start() -> Scraper {
-    start_with("2025-03-20T12:00:00Z", |_| {}).await
+    start_with(NOON, |_| {}).await
 }
 
 /// Starts a scraper at a given instant with a changed configuration. Waits between attempts are milliseconds.
 pub(crate) async fn start_with(now: &str, change: impl FnOnce(&mut Config)) -> Scraper {
-    let exchange = Exchange::start().await;
+    start_at(clock_from(now), change).await
+}
+
+/// Starts a scraper with a given clock.
+pub(crate) async fn start_at(clock: Clock, change: impl FnOnce(&mut Config)) -> Scraper {
     let folder = tempfile::tempdir().expect("a temporary folder");
+    launch(Exchange::start().await, Arc::new(folder), clock, change).await
+}
+
+/// Returns the message that asks for a report.
+pub(crate) fn request(dataset: &str, date: &str) -> FetchRequest {
+    FetchRequest {
+        recheck: false,
+        run_id: "run-1".to_owned(),
+        dataset: dataset.to_owned(),
+        exchange: "nse".to_owned(),
+        trade_date: date.to_owned(),
+    }
+}
+
+/// A wall clock that goes on from an instant.
+pub(crate) fn clock_from(now: &str) -> Clock {
+    let (now, began): (DateTime<Utc>, _) = (now.parse().expect("an instant"), Instant::now());
+    Clock::from_fn(move || now + began.elapsed())
+}
+
+/// A wall clock that stands still until it is moved.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hands(Arc<AtomicI64>);
+
+impl Hands {
+    /// Moves the clock forward.
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// The clock; it begins at noon (UTC) of 2025-03-20.
+    pub(crate) fn clock(&self) -> Clock {
+        let (noon, seconds): (DateTime<Utc>, _) = (NOON.parse().expect("an instant"), Arc::clone(&self.0));
+        Clock::from_fn(move || noon + TimeDelta::seconds(seconds.load(Ordering::Relaxed)))
+    }
+}
+
+async fn launch(exchange: Exchange, folder: Arc<TempDir>, clock: Clock, change: impl FnOnce(&mut Config)) -> Scraper {
     let mut config: Config = config::load(&SPEC, None).expect("the defaults load");
     config.server = champion_service::ServerConfig::default();
     config.lake.folder = PathBuf::from(folder.path());
@@ -54,12 +101,10 @@ pub(crate) async fn start_with(now: &str, change: impl FnOnce(&mut Config)) -> S
     config.min_rows.legacy_l2 = 2;
     config.min_rows.udiff = 2;
     change(&mut config);
-    let (now, began): (DateTime<Utc>, _) = (now.parse().expect("an instant"), Instant::now());
     let listeners = Listeners::bind(&config.server).await.expect("free ports");
     let address = listeners.grpc_addr();
     let registry = Registry::new();
     let shutdown = Shutdown::manual();
-    let clock = Clock::from_fn(move || now + began.elapsed());
     let lake = Lake::open_folder(folder.path()).expect("a lake");
     let server = tokio::spawn(run_at(clock, config, listeners, registry.clone(), shutdown.clone()));
     let channel = connect_lazy(&format!("http://{address}"), &ChannelOptions::default()).expect("a valid URL");
@@ -68,6 +113,11 @@ pub(crate) async fn start_with(now: &str, change: impl FnOnce(&mut Config)) -> S
 }
 
 impl Scraper {
+    /// Starts another scraper on the same lake, in front of the same exchange.
+    pub(crate) async fn beside(&self, clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
+        launch(self.exchange.clone(), Arc::clone(&self.folder), clock, change).await
+    }
+
     pub(crate) async fn fetch(&self, dataset: &str, date: &str) -> Result<Outcome, Status> {
         self.ask(dataset, date, false).await
     }
@@ -81,13 +131,7 @@ impl Scraper {
     }
 
     async fn ask(&self, dataset: &str, date: &str, recheck: bool) -> Result<Outcome, Status> {
-        let request = FetchRequest {
-            recheck,
-            run_id: "run-1".to_owned(),
-            dataset: dataset.to_owned(),
-            exchange: "nse".to_owned(),
-            trade_date: date.to_owned(),
-        };
+        let request = FetchRequest { recheck, ..request(dataset, date) };
         let response = self.client.clone().fetch(request).await?.into_inner();
         Ok(response.outcome.expect("an outcome"))
     }

@@ -6,4 +6,5 @@ mod faults;
 mod harness;
 mod rechecks;
 mod sessions;
+mod shared;
 mod traces;
