@@ -43,9 +43,9 @@ pub enum LakeError {
         key: String,
     },
     /// The store failed: no space, no permission, an input or output error.
-    #[error("cannot {action} {key}: {source}")]
+    #[error("cannot {action} {key}: {}", cause(source))]
     Store {
-        /// `read`, `write`, `list` or `delete`.
+        /// `read`, `write`, `list`, `delete`, `lock` or `name`.
         action: &'static str,
         /// The key.
         key: String,
@@ -65,6 +65,23 @@ pub enum LakeErrorKind {
     Corrupt,
     /// The store failed; trying again may help.
     Unavailable,
+}
+
+/// Says the innermost cause: the layers above it repeat the key as a path and name the store's own calls.
+fn cause(error: &object_store::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let text = innermost.to_string();
+    let mut letters = text.chars();
+    match (letters.next(), letters.next()) {
+        // A sentence of the operating system; an abbreviation keeps its letters.
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain(std::iter::once(second)).chain(letters).collect()
+        }
+        _ => text,
+    }
 }
 
 impl LakeError {

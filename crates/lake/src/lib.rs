@@ -8,6 +8,8 @@
 mod error;
 mod register;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{LakeError, LakeErrorKind};
 pub use register::Change;

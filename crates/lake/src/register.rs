@@ -93,6 +93,8 @@ impl Lake {
 
 /// Writes without waiting for the disk: a register is asked for at every request to an exchange.
 fn write_through(folder: &FilePath, key: &str, bytes: &[u8]) -> std::io::Result<()> {
+    #[cfg(feature = "testing")]
+    crate::testing::before_write(folder)?;
     let target = folder.join(key);
     if let Some(parent) = target.parent() {
         std::fs::create_dir_all(parent)?;

@@ -45,7 +45,10 @@ impl Lake {
         let failed = |reason: String| LakeError::Open { place: folder.display().to_string(), reason };
         std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| failed(error.to_string()))?;
-        Ok(Self { store: Arc::new(store.with_fsync(true)), folder: Some(Arc::from(folder)) })
+        let store: Arc<dyn ObjectStore> = Arc::new(store.with_fsync(true));
+        #[cfg(feature = "testing")]
+        let store = crate::testing::wrapped(folder, store);
+        Ok(Self { store, folder: Some(Arc::from(folder)) })
     }
 
     /// Puts the lake over any object store.

@@ -18,7 +18,7 @@ mod staged;
 
 pub use config::{Config, LakeConfig, ParquetConfig, SPEC, WriteConfig};
 pub use error::WriteError;
-pub use manifest::Manifest;
+pub use manifest::{Manifest, Replacement};
 pub use metrics::Metrics;
 pub use parquet_file::{Encoding, WRITER_VERSION};
 pub use publisher::{Publisher, Run, Written};

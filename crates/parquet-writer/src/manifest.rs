@@ -46,6 +46,21 @@ pub struct Manifest {
     pub observed_at: DateTime<Utc>,
     /// When the file was published, in UTC.
     pub published_at: DateTime<Utc>,
+    /// The version that is taking this one's place. It stands here from before the curated file is replaced until the
+    /// manifest of that version is written; meanwhile this version is also in the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<Replacement>,
+}
+
+/// The content of a version that is being published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replacement {
+    /// Its version.
+    pub version: u32,
+    /// Hash of its file.
+    pub sha256: Sha256,
+    /// Length of its file.
+    pub bytes: u64,
 }
 
 impl Manifest {

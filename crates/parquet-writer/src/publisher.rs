@@ -14,7 +14,7 @@ use futures::stream::{self, StreamExt};
 use tokio::sync::Semaphore;
 use tracing::{Instrument, Span, debug, info, info_span, warn};
 
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Replacement};
 use crate::metrics::Metrics;
 use crate::parquet_file::{Encoding, WRITER_VERSION};
 use crate::session_locks::SessionLocks;
@@ -74,8 +74,9 @@ impl Publisher {
 
     /// Publishes one artifact, unless its manifest already names this content.
     ///
-    /// The order makes every crash harmless: the earlier version goes to the history, then the file is replaced, then
-    /// the manifest. Until the manifest is written the work is done again, and gives the same bytes.
+    /// The order makes every crash harmless: the earlier version goes to the history, its manifest then says what takes its
+    /// place, then the file is replaced, then the manifest. At every moment the file is whole and the manifest names what
+    /// it is. Until the new manifest is written the work is done again, and gives the same bytes.
     ///
     /// # Errors
     /// [`WriteError`]; the manifest then names what it named before.
@@ -128,7 +129,9 @@ impl Publisher {
             }
             Some(manifest) => {
                 self.keep_in_history(manifest).await?;
-                manifest.version + 1
+                let version = manifest.version + 1;
+                self.announce(manifest, Replacement { version, sha256, bytes: parquet.len() as u64 }).await?;
+                version
             }
         };
         let manifest = Manifest {
@@ -149,6 +152,7 @@ impl Publisher {
             trace_id: run.trace_id.clone(),
             observed_at: staged.observed_at,
             published_at: (self.clock)(),
+            replaced_by: None,
         };
         self.lake.publish(&manifest.key, parquet).await?;
         self.lake.publish(&Manifest::key_of(staged), manifest.to_json()).await?;
@@ -160,6 +164,16 @@ impl Publisher {
         let key = Manifest::key_of(staged);
         let Some(bytes) = self.lake.get(&key).await? else { return Ok(None) };
         Manifest::from_json(&bytes).map(Some).map_err(|source| WriteError::Manifest { key, source })
+    }
+
+    /// Says in the manifest which content is about to stand where its own does.
+    async fn announce(&self, manifest: &Manifest, replacement: Replacement) -> Result<(), WriteError> {
+        if manifest.replaced_by == Some(replacement) {
+            return Ok(());
+        }
+        let announced = Manifest { replaced_by: Some(replacement), ..manifest.clone() };
+        let key = keys::manifest(manifest.table, manifest.exchange, manifest.trade_date);
+        Ok(self.lake.publish(&key, announced.to_json()).await?)
     }
 
     /// Decodes, checks and encodes away from the async threads.

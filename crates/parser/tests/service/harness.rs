@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::ipc::reader::FileReader;
 use bytes::Bytes;
 use champion_lake::Lake;
+use champion_lake::testing::Faults;
 use champion_market_data::artifact::keys;
 use champion_market_data::{Dataset, Exchange, Sha256, TradeDate};
 use champion_parser::{Config, run};
@@ -31,6 +32,7 @@ pub(crate) type Client = ParserServiceClient<ServiceChannel>;
 /// A running parser.
 pub(crate) struct Parser {
     pub(crate) client: Client,
+    pub(crate) faults: Faults,
     lake: Lake,
     registry: Registry,
     folder: TempDir,
@@ -41,6 +43,7 @@ pub(crate) struct Parser {
 /// Starts a parser.
 pub(crate) async fn start() -> Parser {
     let folder = tempfile::tempdir().expect("a temporary folder");
+    let faults = Faults::on_folder(folder.path());
     let mut config = Config::defaults().expect("the defaults load");
     config.server = ServerConfig::default();
     config.lake.folder = folder.path().to_owned();
@@ -53,7 +56,7 @@ pub(crate) async fn start() -> Parser {
     let lake = Lake::open_folder(folder.path()).expect("a lake");
     let server = tokio::spawn(run(config, listeners, registry.clone(), shutdown.clone()));
     let channel = connect_lazy(&url, &ChannelOptions::default()).expect("a valid URL");
-    Parser { client: ParserServiceClient::new(channel), lake, registry, folder, shutdown, server }
+    Parser { client: ParserServiceClient::new(channel), faults, lake, registry, folder, shutdown, server }
 }
 
 /// Calls `Parse`.

@@ -1,5 +1,6 @@
 //! The parser as its callers see it: real gRPC over a real lake in a temporary folder.
 
+mod disk_faults;
 mod files;
 mod harness;
 

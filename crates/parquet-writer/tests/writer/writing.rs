@@ -2,121 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, StringArray, new_null_array};
-use arrow::ipc::writer::FileWriter;
+use arrow::array::new_null_array;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use champion_lake::Lake;
 use champion_market_data::artifact::keys;
-use champion_market_data::columnar::ColumnKind;
-use champion_market_data::{ArtifactRef, Exchange, RowCounts, Sha256, StagedArtifact, Table, TradeDate};
-use champion_parquet_writer::{Encoding, Manifest, Metrics, Publisher, Run, WriteError};
+use champion_market_data::{ArtifactRef, Exchange, Table};
+use champion_parquet_writer::{Manifest, WriteError};
 use champion_service::ErrorKind;
-use chrono::{DateTime, Utc};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use prometheus::Registry;
 
-struct World {
-    _folder: tempfile::TempDir,
-    lake: Lake,
-    registry: Registry,
-    publisher: Publisher,
-}
-
-fn noon() -> DateTime<Utc> {
-    "2025-02-24T12:00:00Z".parse().expect("an instant")
-}
-
-fn world() -> World {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let lake = Lake::open_folder(folder.path()).expect("a lake");
-    let registry = Registry::new();
-    let metrics = Metrics::register(&registry).expect("free names");
-    let encoding = Encoding::new(1, 131_072).expect("valid settings");
-    let publisher = Publisher::new(lake.clone(), encoding, metrics, 4, noon);
-    World { _folder: folder, lake, registry, publisher }
-}
-
-fn run(id: &str) -> Run {
-    Run { run_id: id.to_owned(), trace_id: Some("0af7651916cd43dd8448eb211c80319c".to_owned()) }
-}
-
-fn date(text: &str) -> TradeDate {
-    text.parse().expect("a date")
-}
-
-/// Rows of any table: distinct keys, values that depend on `seed`, every fifth optional value null.
-fn rows(table: Table, day: TradeDate, count: i64, seed: i64) -> RecordBatch {
-    let columns: Vec<ArrayRef> = table
-        .spec()
-        .columns
-        .iter()
-        .map(|column| {
-            let value = |row: i64| (!column.nullable || row % 5 != 0).then_some(row * 7 + seed);
-            let scale = column.kind.scale().map(|scale| i8::try_from(scale).expect("small"));
-            match column.kind {
-                _ if column.name == table.spec().date_column => {
-                    Arc::new(Date32Array::from_value(day.days_since_epoch(), count as usize)) as ArrayRef
-                }
-                ColumnKind::Text if table.spec().key.contains(&column.name) => {
-                    Arc::new(StringArray::from_iter_values((0..count).map(|row| format!("K{row:05}"))))
-                }
-                ColumnKind::Text => {
-                    Arc::new((0..count).map(|row| value(row).map(|v| v.to_string())).collect::<StringArray>())
-                }
-                ColumnKind::Date => {
-                    Arc::new((0..count).map(|row| value(row).map(|v| v as i32)).collect::<Date32Array>())
-                }
-                ColumnKind::Int64 => Arc::new((0..count).map(value).collect::<Int64Array>()),
-                ColumnKind::Bool => {
-                    Arc::new((0..count).map(|row| value(row).map(|v| v % 2 == 0)).collect::<BooleanArray>())
-                }
-                ColumnKind::Price | ColumnKind::Money | ColumnKind::Amount => Arc::new(
-                    (0..count)
-                        .map(|row| value(row).map(i128::from))
-                        .collect::<Decimal128Array>()
-                        .with_precision_and_scale(18, scale.expect("decimals have a scale"))
-                        .expect("values are small"),
-                ),
-            }
-        })
-        .collect();
-    RecordBatch::try_new(table.schema(), columns).expect("the columns are the table's")
-}
-
-fn ipc(batch: &RecordBatch) -> Bytes {
-    let mut writer = FileWriter::try_new(Vec::new(), &batch.schema()).expect("a writer");
-    writer.write(batch).expect("written");
-    Bytes::from(writer.into_inner().expect("finished"))
-}
-
-async fn stage(lake: &Lake, table: Table, day: TradeDate, batch: &RecordBatch) -> StagedArtifact {
-    let bytes = ipc(batch);
-    let sha256 = Sha256::of(&bytes);
-    let key = keys::staged(table, Exchange::Nse, day, &sha256, 1);
-    let rows = batch.num_rows() as u64;
-    let artifact = ArtifactRef { key, sha256, bytes: bytes.len() as u64, rows };
-    lake.publish(&artifact.key, bytes).await.expect("staged");
-    StagedArtifact {
-        artifact,
-        table,
-        exchange: Exchange::Nse,
-        trade_date: day,
-        source_sha256: sha256,
-        counts: RowCounts { rows_in: rows, published: rows, ..RowCounts::default() },
-        observed_at: chrono::DateTime::UNIX_EPOCH,
-    }
-}
-
-fn metric(world: &World, name: &str, table: Table) -> f64 {
-    let families = world.registry.gather();
-    let family = families.iter().find(|family| family.name() == name).expect("the family exists");
-    let of_table = |metric: &&prometheus::proto::Metric| metric.get_label()[0].value() == table.as_str();
-    family.get_metric().iter().find(of_table).expect("every table is there").get_counter().get_value()
-}
-
-const SUCCESS: &str = "nse_pipeline_parquet_write_success_total";
-const FAILED: &str = "nse_pipeline_parquet_write_failed_total";
+use crate::harness::{FAILED, SUCCESS, date, metric, noon, rows, run, stage, world};
 
 #[tokio::test]
 async fn every_table_comes_back_from_parquet_as_it_was_staged() {

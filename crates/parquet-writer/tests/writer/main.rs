@@ -1,0 +1,6 @@
+//! The parquet-writer as its callers see it, on a real lake in a temporary folder.
+
+mod faults;
+mod harness;
+mod serving;
+mod writing;
