@@ -27,6 +27,7 @@ mod decode;
 mod equity;
 mod event_id;
 mod findings;
+mod holiday_master;
 mod isin;
 mod outcome;
 mod refusal;
@@ -34,6 +35,7 @@ mod request;
 
 pub use codes::{RefusalCode, RuleCode};
 pub use decode::{DECODER_VERSION, decode, inspect};
+pub use holiday_master::holiday_master;
 pub use outcome::{Decoded, Inspection, RefusedRow};
 pub use refusal::Refusal;
 pub use request::{Limits, Request};

@@ -58,6 +58,8 @@ const SEARCH_DAYS: usize = 60;
 #[must_use]
 pub fn absence(calendar: &Calendar, dataset: Dataset, date: TradeDate, now: DateTime<Utc>) -> Absence {
     match calendar.kind(date).has_session() {
+        None if calendar.is_disputed(date) && now >= give_up_at(calendar, dataset, date) => return Absence::Expected,
+        None if calendar.is_disputed(date) => return Absence::Pending,
         None => return Absence::Unknown,
         Some(false) => return Absence::Expected,
         Some(true) => {}
@@ -116,5 +118,16 @@ mod tests {
     fn nothing_is_concluded_beyond_the_calendar_and_closed_days_are_explained() {
         assert_eq!(at(Dataset::Bhavcopy, "2016-01-01", "2025-03-04T22:00:00+05:30"), Absence::Unknown);
         assert_eq!(at(Dataset::Bhavcopy, "2025-02-26", "2025-03-04T22:00:00+05:30"), Absence::Expected);
+    }
+
+    #[test]
+    fn a_missing_file_closes_a_disputed_day_two_witnesses_of_three() {
+        let mut calendar = Calendar::nse();
+        let date: TradeDate = "2026-06-25".parse().expect("a date");
+        let days = [(date, "Muharram, as first announced".to_owned())].into();
+        assert!(calendar.learn(&crate::HolidayList { year: 2026, days }));
+        let absence = |now: &str| absence(&calendar, Dataset::Bhavcopy, date, now.parse().expect("an instant"));
+        assert_eq!(absence("2026-06-25T20:00:00+05:30"), Absence::Pending);
+        assert_eq!(absence("2026-06-25T22:00:00+05:30"), Absence::Expected);
     }
 }

@@ -3,6 +3,10 @@
 //! Outside its coverage every day is [`DayKind::Unknown`], weekends included: about 38 weekend sessions since 1996 show
 //! that "no files on weekends" is false, so nothing is concluded there.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
 use crate::TradeDate;
 use crate::closed_set::closed_set;
 
@@ -36,11 +40,22 @@ impl DayKind {
     }
 }
 
+/// What the exchange's holiday master says of one year.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HolidayList {
+    /// The calendar year.
+    pub year: i32,
+    /// Every listed day, weekends included, with its description; never empty.
+    pub days: BTreeMap<TradeDate, String>,
+}
+
 /// Days an exchange trades, within a known range.
 #[derive(Debug, Clone)]
 pub struct Calendar {
     first: TradeDate,
     last: TradeDate,
+    learnt: BTreeMap<TradeDate, DayKind>,
+    disputed: BTreeSet<TradeDate>,
     holidays: &'static [(i32, u32, u32)],
     muhurat: &'static [(i32, u32, u32)],
     special: &'static [(i32, u32, u32)],
@@ -53,10 +68,52 @@ impl Calendar {
         Self {
             first: TradeDate::from_ymd(2023, 1, 1).expect("a fixed date"),
             last: TradeDate::from_ymd(2026, 12, 31).expect("a fixed date"),
+            learnt: BTreeMap::new(),
+            disputed: BTreeSet::new(),
             holidays: NSE_HOLIDAYS,
             muhurat: NSE_MUHURAT,
             special: NSE_SPECIAL,
         }
+    }
+
+    /// Learns what the exchange's holiday master says of a year; tells whether that changed anything.
+    ///
+    /// A year next to the coverage extends it. Within the shipped years a list adds no certainty, for lists are published
+    /// long before late changes (domain §8: 2023-06-28 was listed and traded, 2026-01-15 was closed and not listed): a
+    /// weekday on which list and shipped data differ is disputed, which makes it [`DayKind::Unknown`] until a file decides.
+    pub fn learn(&mut self, list: &HolidayList) -> bool {
+        let (first, last) = (TradeDate::from_ymd(list.year, 1, 1), TradeDate::from_ymd(list.year, 12, 31));
+        let (Some(first), Some(last)) = (first, last) else { return false };
+        let inside = first >= self.first && last <= self.last;
+        if inside && !self.learnt.range(first..=last).any(|_| true) {
+            let differs = |date: &&TradeDate| self.kind(**date) == DayKind::Trading;
+            let disputed: Vec<TradeDate> = list.days.keys().filter(differs).copied().collect();
+            let before = self.disputed.len();
+            self.disputed.extend(disputed);
+            return self.disputed.len() > before;
+        }
+        let adjacent = first == self.last.next() || last.next() == self.first;
+        if !inside && !adjacent {
+            return false;
+        }
+        let learnt: BTreeMap<TradeDate, DayKind> =
+            list.days.iter().map(|(date, description)| (*date, listed_kind(*date, description))).collect();
+        let known: BTreeMap<TradeDate, DayKind> =
+            self.learnt.range(first..=last).map(|(date, kind)| (*date, *kind)).collect();
+        (self.first, self.last) = (self.first.min(first), self.last.max(last));
+        if known == learnt {
+            return !inside;
+        }
+        self.learnt.retain(|date, _| *date < first || *date > last);
+        self.learnt.extend(learnt);
+        true
+    }
+
+    /// Tells whether holiday master and shipped data differ on a day: a file that is not there then closes it, two
+    /// witnesses of three.
+    #[must_use]
+    pub fn is_disputed(&self, date: TradeDate) -> bool {
+        self.disputed.contains(&date)
     }
 
     /// Returns the first and the last day the calendar speaks of.
@@ -91,13 +148,28 @@ impl Calendar {
         if listed(self.special, date) {
             return DayKind::Special;
         }
-        if date < self.first || date > self.last {
+        if date < self.first || date > self.last || self.disputed.contains(&date) {
             return DayKind::Unknown;
+        }
+        if let Some(kind) = self.learnt.get(&date) {
+            return *kind;
         }
         if date.is_weekend() {
             return DayKind::Weekend;
         }
         if listed(self.holidays, date) { DayKind::Holiday } else { DayKind::Trading }
+    }
+}
+
+/// A muhurat session is listed as a holiday, by the name of the Laxmi Pujan and with an asterisk.
+fn listed_kind(date: TradeDate, description: &str) -> DayKind {
+    let description = description.to_ascii_lowercase();
+    if description.contains("laxmi pujan") || description.contains("muhurat") {
+        DayKind::Muhurat
+    } else if date.is_weekend() {
+        DayKind::Weekend
+    } else {
+        DayKind::Holiday
     }
 }
 
@@ -212,6 +284,40 @@ mod tests {
             assert_eq!(kind(date), DayKind::Unknown, "{date}");
             assert_eq!(kind(date).has_session(), None);
         }
+    }
+
+    fn list(year: i32, days: &[(&str, &str)]) -> HolidayList {
+        let days = days.iter().map(|(day, name)| (day.parse().expect("a date"), (*name).to_owned())).collect();
+        HolidayList { year, days }
+    }
+
+    #[test]
+    fn a_list_of_the_next_year_extends_the_coverage_and_one_of_a_far_year_does_not() {
+        let mut calendar = Calendar::nse();
+        let kind = |calendar: &Calendar, day: &str| calendar.kind(day.parse().expect("a date"));
+        assert!(!calendar.learn(&list(2030, &[("2030-01-26", "Republic Day")])));
+        let next = list(2027, &[("2027-01-26", "Republic Day"), ("2027-10-29", "Diwali Laxmi Pujan*")]);
+        assert!(calendar.learn(&next));
+        assert!(!calendar.learn(&next), "nothing new");
+        assert_eq!(kind(&calendar, "2027-01-26"), DayKind::Holiday);
+        assert_eq!(kind(&calendar, "2027-01-27"), DayKind::Trading);
+        assert_eq!(kind(&calendar, "2027-10-29"), DayKind::Muhurat);
+        assert_eq!(kind(&calendar, "2028-01-03"), DayKind::Unknown);
+        // The exchange adds a holiday in the course of the year.
+        let later = list(2027, &[("2027-01-26", "Republic Day"), ("2027-03-05", "Election")]);
+        assert!(calendar.learn(&later));
+        assert_eq!(kind(&calendar, "2027-03-05"), DayKind::Holiday);
+    }
+
+    #[test]
+    fn promise_23_a_day_on_which_list_and_shipped_data_differ_is_unknown_until_a_file_decides() {
+        let mut calendar = Calendar::nse();
+        // The list of January 2023 has Bakri Id on the 28th; it was moved to the 29th, and the 28th was a session.
+        assert!(calendar.learn(&list(2023, &[("2023-06-28", "Bakri Id"), ("2023-08-15", "Independence Day")])));
+        let moved = "2023-06-28".parse().expect("a date");
+        assert_eq!((calendar.kind(moved), calendar.is_disputed(moved)), (DayKind::Unknown, true));
+        assert_eq!(calendar.kind("2023-08-15".parse().expect("a date")), DayKind::Holiday);
+        assert_eq!(calendar.kind("2023-06-27".parse().expect("a date")), DayKind::Trading);
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod trade_date;
 
 pub use absence::{Absence, absence, first_look, give_up_at};
 pub use artifact::{ArtifactRef, CuratedArtifact, QuarantineArtifact, RawArtifact, RowCounts, Sha256, StagedArtifact};
-pub use calendar::{Calendar, DayKind};
+pub use calendar::{Calendar, DayKind, HolidayList};
 pub use closed_set::UnknownName;
 pub use dataset::{Dataset, Exchange, Layer, Table};
 pub use publication::{Era, Report};

@@ -75,6 +75,10 @@ fn judge(kind: DayKind, recorded: Option<&Recorded>, absence: Absence) -> (DaySt
             let reason = if against { format!("published although the calendar says {kind}") } else { String::new() };
             return (DayState::Present, reason);
         }
+        // The scraper learns of closed days from the exchange itself.
+        Some(Recorded { state: DayState::Closed, reason }) if absence != Absence::Expected => {
+            return (DayState::Closed, reason.clone());
+        }
         // What came on an expected session and was not good enough is told as it was.
         Some(Recorded { state: state @ (DayState::Refused | DayState::Failed), reason })
             if kind.has_session() != Some(false) =>
@@ -155,6 +159,9 @@ mod tests {
         assert_eq!(state("2024-11-20", &[], LATER), DayState::Closed);
         // A recorded 404 of a day that turns out to be closed is explained, not a gap.
         assert_eq!(state("2024-11-20", &[("2024-11-20", DayState::Gap)], LATER), DayState::Closed);
+        // A day the exchange called closed is explained, also beyond the shipped years.
+        assert_eq!(state("2024-11-21", &[("2024-11-21", DayState::Closed)], LATER), DayState::Closed);
+        assert_eq!(state("2027-01-26", &[("2027-01-26", DayState::Closed)], "2027-02-01T12:00:00Z"), DayState::Closed);
         // A file outweighs the calendar.
         assert_eq!(state("2025-03-01", &[("2025-03-01", DayState::Present)], LATER), DayState::Present);
     }

@@ -12,7 +12,7 @@ use super::{DriveError, RunContext, elapsed_ms, failed_day};
 use crate::journal::{DayRecord, Product, StepRecord};
 use crate::plan::PlannedMonth;
 use crate::stages::{Loaded, StageError, Trouble, Written};
-use crate::vocabulary::DayState;
+use crate::vocabulary::{DayState, RunMode};
 
 /// Takes every day of a month to its staged tables; days that end before are noted and left out.
 pub(super) async fn fetch(
@@ -26,7 +26,8 @@ pub(super) async fn fetch(
         if known.is_finished(day.date) {
             continue;
         }
-        if day.kind.has_session() == Some(false) {
+        // A look for corrections is also a look for a session that nobody announced.
+        if day.kind.has_session() == Some(false) && context.spec.mode != RunMode::Recheck {
             closed.push(DayRecord::without_rows(day.date, DayState::Closed, day.kind.as_str()));
         } else {
             open.push((day.date, known.take(day.date)));
