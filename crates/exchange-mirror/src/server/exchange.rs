@@ -48,6 +48,7 @@ pub(crate) async fn serve(
         }
     };
     let url = target.full();
+    mirror.log.arrived(&url);
     let agent = text(&headers, header::USER_AGENT).unwrap_or_default().to_owned();
     let refused_agent = mirror.refuses(&agent);
     let hit = if refused_agent { None } else { mirror.faults.take(&url) };

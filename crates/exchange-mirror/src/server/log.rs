@@ -45,13 +45,18 @@ impl Log {
         Self { capacity, state: Mutex::default() }
     }
 
-    /// Adds a request.
-    pub(crate) fn add(&self, entry: Entry) {
+    /// Counts a request as soon as it has arrived: a client that leaves before the answer has asked all the same.
+    pub(crate) fn arrived(&self, url: &str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.total += 1;
-        let is_new = !state.counts.contains_key(&entry.url);
-        let key = if is_new && state.counts.len() >= MOST_URLS { OTHERS } else { &entry.url };
+        let is_new = !state.counts.contains_key(url);
+        let key = if is_new && state.counts.len() >= MOST_URLS { OTHERS } else { url };
         *state.counts.entry(key.to_owned()).or_default() += 1;
+    }
+
+    /// Adds an answered request to the latest ones.
+    pub(crate) fn add(&self, entry: Entry) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.latest.len() >= self.capacity {
             state.latest.pop_front();
         }
@@ -97,6 +102,7 @@ mod tests {
     fn counts_are_whole_and_the_log_is_bounded() {
         let log = Log::new(2);
         for url in ["h/a", "h/b", "h/a"] {
+            log.arrived(url);
             log.add(Entry {
                 at: Utc::now(),
                 method: "GET".to_owned(),

@@ -266,3 +266,12 @@ async fn a_fault_that_does_not_fit_its_file_says_so() {
     assert_eq!(status, 501);
     assert!(String::from_utf8_lossy(&reason).contains("zip_bomb does not apply"));
 }
+
+#[tokio::test]
+async fn a_client_that_leaves_before_the_answer_has_asked_all_the_same() {
+    let mirror = mirror().await;
+    mirror.fault(json!({"path": "*", "kind": "slow", "delay_ms": 60_000})).await;
+    let asked = mirror.client.get(format!("{}{UDIFF}", mirror.base)).timeout(Duration::from_millis(200)).send().await;
+    assert!(asked.is_err_and(|error| error.is_timeout()), "the answer came too early");
+    assert_eq!(mirror.requests().await["total"], 1);
+}
