@@ -7,7 +7,7 @@ TOOLS := $(or $(CHAMPION_TOOLS),$(HOME)/.cache/champion/tools)
 export PATH := $(TOOLS)/bin:$(PATH)
 export CHAMPION_PYTHON := $(TOOLS)/python/bin/python
 
-.PHONY: help setup tools build demo up test unit e2e lint fmt-check clippy doc deny proto-lint bench clean
+.PHONY: help setup tools build demo up test unit e2e lint fmt-check clippy doc deny proto-lint bench chaos clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ proto-lint: tools
 bench: setup tools ## Measure decoding, a warm run, a backfill, and DuckDB and Polars beside it
 	@cargo build --release --workspace --bins --quiet
 	@target/release/champion-bench
+
+chaos: setup build ## Kill services at random points, 250 times; CHAOS_SEED=… repeats a schedule
+	@target/debug/champion-chaos
 
 clean: ## Remove build output and the local data folder
 	@cargo clean

@@ -115,7 +115,10 @@ fn request(mut from: TcpStream, mut to: TcpStream, hold: &AtomicBool, state: &St
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         let mark = state.mark.lock().expect("no holder panics").clone();
         let text = String::from_utf8_lossy(&buffer[..count]);
-        let marked = !mark.is_empty() && (text.contains(&mark) || text.contains(&mark.replace(' ', "+")));
+        let marked = !mark.is_empty()
+            && (text.contains(&mark)
+                || text.contains(&mark.replace(' ', "+"))
+                || text.contains(&mark.replace(' ', "%20")));
         let taken = |left: u64| left.checked_sub(1);
         if marked && state.swallow.fetch_update(Ordering::SeqCst, Ordering::SeqCst, taken).is_ok() {
             hold.store(true, Ordering::SeqCst);

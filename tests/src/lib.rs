@@ -4,8 +4,10 @@
 //! [`Fleet`] starts the services one by one, so that each can be killed and started again. Every helper panics with
 //! a sentence that names what is missing: under test, a missing program is a failure and never a silent pass.
 
+pub mod chaos;
 pub mod client;
 pub mod content;
+pub mod cut_off;
 pub mod fleet;
 pub mod gate;
 pub mod programs;
