@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests, the lints and the benchmark need beside Rust, outside the build folder and without root where
-# that is possible: a Python environment, Prometheus, buf, cargo-nextest and cargo-deny. A second call does nothing.
-# Prints the folder with the programs; `CHAMPION_TOOLS` moves it.
+# that is possible: a Python environment, Prometheus, libfaketime, buf, cargo-nextest and cargo-deny. A second call does
+# nothing. Prints the folder with the programs; `CHAMPION_TOOLS` moves it.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -44,6 +44,25 @@ prometheus() {
     ln -sf "$tools/prometheus/usr/bin/promtool" "$tools/bin/promtool"
 }
 
+faketime() {
+    [ -e "$tools/lib/libfaketimeMT.so.1" ] && return
+    local found
+    found=$(find /usr/lib /usr/local/lib -name libfaketimeMT.so.1 2>/dev/null | head -n 1)
+    mkdir -p "$tools/lib"
+    if [ -z "$found" ]; then
+        need apt-get "install libfaketime 0.9.10 or later"
+        say "libfaketime, unpacked from Debian's package"
+        local work
+        work=$(mktemp -d)
+        chmod 755 "$work"
+        [ "$(id -u)" != 0 ] || apt-get update -qq
+        (cd "$work" && apt-get download -qq libfaketime >/dev/null && dpkg-deb -x libfaketime_*.deb "$tools/faketime")
+        rm -rf "$work"
+        found=$(find "$tools/faketime" -name libfaketimeMT.so.1 | head -n 1)
+    fi
+    ln -sf "$found" "$tools/lib/libfaketimeMT.so.1"
+}
+
 buf() {
     [ -x "$tools/node_modules/.bin/buf" ] && return
     need npm "install Node.js 20 or later"
@@ -65,6 +84,7 @@ cargo_tool() { # name version
 need cargo "install Rust 1.95 or later"
 python_environment
 prometheus
+faketime
 buf
 cargo_tool cargo-nextest "$NEXTEST_VERSION"
 cargo_tool cargo-deny "$DENY_VERSION"

@@ -251,6 +251,17 @@ impl Fleet {
         wait_until(&format!("{service} to stop"), STOP_DEADLINE, || child.try_wait().expect("a child can be asked"));
     }
 
+    /// Sets an environment variable of a service from its next start on.
+    ///
+    /// # Panics
+    /// When the fleet has no such service.
+    pub fn set_variable(&self, service: &'static str, name: &str, value: &str) {
+        let mut processes = self.processes.lock().expect("no holder panics");
+        let process = processes.get_mut(service).unwrap_or_else(|| panic!("no {service} in this fleet"));
+        process.variables.retain(|(known, _)| known != name);
+        process.variables.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Returns the highest memory a service has held since its start, in MiB.
     ///
     /// # Panics

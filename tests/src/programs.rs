@@ -38,6 +38,15 @@ pub fn prometheus() -> PathBuf {
     tool("CHAMPION_PROMETHEUS", "bin/prometheus")
 }
 
+/// Returns libfaketime for programs with threads, to be preloaded into a process whose clock is to be wrong.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn faketime() -> PathBuf {
+    tool("CHAMPION_FAKETIME", "lib/libfaketimeMT.so.1")
+}
+
 fn tool(variable: &str, path: &str) -> PathBuf {
     let set = std::env::var_os(variable).map(PathBuf::from);
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
