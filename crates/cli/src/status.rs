@@ -1,6 +1,6 @@
 //! `champion status` and `champion runs`.
 
-use champion_market_data::Dataset;
+use champion_market_data::{Dataset, ist_now};
 use champion_proto::artifact::v1::RowCounts;
 use champion_proto::orchestrator::v1::{
     CancelRequest, DatasetStatus, GetRunRequest, GetRunResponse, GetStatusRequest, ListRunsRequest, RunSummary,
@@ -40,7 +40,27 @@ pub(crate) async fn status(place: &Place) -> anyhow::Result<()> {
     for dataset in status.datasets.iter().filter(|dataset| !dataset.last_problem.is_empty()) {
         println!("{}: {}", dataset.dataset, harmless(&dataset.last_problem));
     }
+    for dataset in status.datasets.iter().filter(|dataset| !dataset.pending.is_empty()) {
+        println!("{}", pending_line(dataset));
+    }
     Ok(())
+}
+
+/// Sessions of a dataset that are named in one line.
+const PENDING_NAMED: usize = 5;
+
+/// Says which files are waited for and until when, oldest first.
+fn pending_line(dataset: &DatasetStatus) -> String {
+    let until = |text: &str| match chrono::DateTime::parse_from_rfc3339(text) {
+        Ok(at) => ist_now(at.to_utc()).format("%d %b %H:%M IST").to_string(),
+        Err(_) => harmless(text),
+    };
+    let named = dataset.pending.iter().take(PENDING_NAMED);
+    let named: Vec<String> =
+        named.map(|day| format!("{} (a gap from {})", day.trade_date, until(&day.give_up_at))).collect();
+    let more = dataset.pending.len().saturating_sub(PENDING_NAMED);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}: pending {}{more}", dataset.dataset, named.join(", "))
 }
 
 fn status_row(status: &DatasetStatus) -> Vec<String> {
@@ -106,4 +126,25 @@ pub(crate) async fn cancel(place: &Place, run_id: &str) -> anyhow::Result<()> {
 pub(crate) async fn run(place: &Place, run_id: &str) -> anyhow::Result<GetRunResponse> {
     let request = GetRunRequest { run_id: run_id.to_owned() };
     Ok(place.orchestrator()?.get_run(request).await?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use champion_proto::orchestrator::v1::PendingSession;
+
+    use super::*;
+
+    #[test]
+    fn a_pending_session_says_in_ist_until_when_it_is_waited_for() {
+        let day = |date: &str| PendingSession {
+            trade_date: date.to_owned(),
+            give_up_at: "2025-03-04T16:30:00.000Z".to_owned(),
+            reason: String::new(),
+        };
+        let pending = vec![day("2025-02-24"); 7];
+        let line =
+            pending_line(&DatasetStatus { dataset: "full_bhavcopy".to_owned(), pending, ..DatasetStatus::default() });
+        assert!(line.starts_with("full_bhavcopy: pending 2025-02-24 (a gap from 04 Mar 22:00 IST), "), "{line}");
+        assert!(line.ends_with(" and 2 more"), "{line}");
+    }
 }

@@ -3,7 +3,7 @@
 use champion_proto::artifact::v1::{ArtifactRef, RowCounts};
 use champion_proto::orchestrator::v1::run_event::Event;
 use champion_proto::orchestrator::v1::{
-    DatasetStatus, DayFinished, GetStatusResponse, RunEvent, RunSummary, RunTotals, StepFinished,
+    DatasetStatus, DayFinished, GetStatusResponse, PendingSession, RunEvent, RunSummary, RunTotals, StepFinished,
 };
 use serde_json::{Value, json};
 
@@ -74,6 +74,7 @@ pub(crate) fn run(run: &RunSummary) -> Value {
         "from_date": run.from_date,
         "to_date": run.to_date,
         "status": run.status,
+        "mode": run.mode,
         "error": run.error,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
@@ -103,7 +104,12 @@ fn dataset(status: &DatasetStatus) -> Value {
         "counts": counts(status.counts.as_ref()),
         "runs_in_progress": status.runs_in_progress,
         "last_problem": status.last_problem,
+        "pending": status.pending.iter().map(pending).collect::<Vec<_>>(),
     })
+}
+
+fn pending(day: &PendingSession) -> Value {
+    json!({"trade_date": day.trade_date, "give_up_at": day.give_up_at, "reason": day.reason})
 }
 
 fn artifact(artifact: Option<&ArtifactRef>) -> Value {
