@@ -105,6 +105,15 @@ pub enum Command {
     },
     /// What is in for each dataset, and the books of its files
     Status,
+    /// The hosts that are asked: circuit breaker, blocks, waits, pace
+    Sources {
+        /// What to do in place of listing them
+        #[command(subcommand)]
+        action: Option<SourcesAction>,
+        /// URL of the scraper; by default the one of the stack
+        #[arg(long, env = "CHAMPION_SCRAPER_URL", value_name = "URL")]
+        scraper: Option<String>,
+    },
     /// The newest runs of the journal
     Runs {
         /// Only this dataset
@@ -193,6 +202,16 @@ pub enum QuarantineCommand {
     Replay {
         /// SHA-256 of the file, or the beginning of it
         file: String,
+    },
+}
+
+/// What `champion sources` does.
+#[derive(Debug, Subcommand)]
+pub enum SourcesAction {
+    /// Close a source's circuit breaker, forget its block and wait: the next request goes to the host at once
+    Reset {
+        /// nse_archive or nse_api
+        source: String,
     },
 }
 

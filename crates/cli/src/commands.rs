@@ -6,12 +6,12 @@ use std::time::Duration;
 use champion_proto::loader::v1::MigrateRequest;
 use serde_json::json;
 
-use crate::args::{Arguments, Command, Place, PortChoice, QuarantineCommand, UpArguments};
+use crate::args::{Arguments, Command, Place, PortChoice, QuarantineCommand, SourcesAction, UpArguments};
 use crate::endpoints::Endpoints;
 use crate::exit::Exit;
 use crate::render::table;
 use crate::up::{self, Market, Ports};
-use crate::{as_of, gaps, quarantine, query, run, status, trace, validate};
+use crate::{as_of, gaps, quarantine, query, run, sources, status, trace, validate};
 
 /// Runs a command and returns how it ended.
 ///
@@ -37,6 +37,10 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
             QuarantineCommand::Replay { file } => quarantine::replay(&place, &file).await,
         },
         Command::Status => status::status(&place).await.map(|()| Exit::Done),
+        Command::Sources { action: None, scraper } => sources::list(&place, scraper).await.map(|()| Exit::Done),
+        Command::Sources { action: Some(SourcesAction::Reset { source }), scraper } => {
+            sources::reset(&place, scraper, source).await.map(|()| Exit::Done)
+        }
         Command::Runs { dataset, limit } => status::runs(&place, dataset, limit).await.map(|()| Exit::Done),
         Command::Trace { run, all } => show_trace(&place, &run, all).await,
         Command::Query { sql, format } => {

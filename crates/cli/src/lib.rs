@@ -15,6 +15,7 @@ mod quarantine;
 mod query;
 mod render;
 mod run;
+mod sources;
 mod status;
 pub mod trace;
 pub mod up;

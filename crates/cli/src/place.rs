@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use champion_proto::loader::v1::loader_service_client::LoaderServiceClient;
 use champion_proto::orchestrator::v1::orchestrator_service_client::OrchestratorServiceClient;
+use champion_proto::scraper::v1::source_service_client::SourceServiceClient;
 use champion_service::channel::{ChannelOptions, ServiceChannel, connect_lazy};
 
 use crate::args::Place;
@@ -12,6 +13,7 @@ use crate::endpoints::Endpoints;
 use crate::up::WAREHOUSE_DATABASE;
 
 const DEFAULT_ORCHESTRATOR: &str = "http://127.0.0.1:50055";
+const DEFAULT_SCRAPER: &str = "http://127.0.0.1:50051";
 const DEFAULT_LOADER: &str = "http://127.0.0.1:50054";
 const DEFAULT_WAREHOUSE: &str = "http://127.0.0.1:8123";
 
@@ -40,6 +42,18 @@ impl Place {
         };
         let channel = connect_lazy(&url, &CHANNEL)?;
         Ok(OrchestratorServiceClient::new(channel).max_decoding_message_size(MOST_ANSWER_BYTES))
+    }
+
+    /// Returns a client of the scraper's sources.
+    ///
+    /// # Errors
+    /// Fails when its URL makes no sense.
+    pub(crate) fn sources(&self, url: Option<String>) -> anyhow::Result<SourceServiceClient<ServiceChannel>> {
+        let url = match url {
+            Some(url) => url,
+            None => self.endpoints()?.grpc_url("scraper").unwrap_or_else(|| DEFAULT_SCRAPER.to_owned()),
+        };
+        Ok(SourceServiceClient::new(connect_lazy(&url, &CHANNEL)?))
     }
 
     /// Returns a client of the loader.

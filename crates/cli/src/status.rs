@@ -5,11 +5,12 @@ use champion_proto::artifact::v1::RowCounts;
 use champion_proto::orchestrator::v1::{
     CancelRequest, DatasetStatus, GetRunRequest, GetRunResponse, GetStatusRequest, ListRunsRequest, RunSummary,
 };
-use serde_json::json;
+use champion_proto::scraper::v1::SourceState;
+use serde_json::{Value, json};
 
 use crate::args::Place;
 use crate::render::{count, harmless, table};
-use crate::wire_json;
+use crate::{sources, wire_json};
 
 /// Shows what is in for each dataset.
 ///
@@ -18,8 +19,12 @@ use crate::wire_json;
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) async fn status(place: &Place) -> anyhow::Result<()> {
     let status = place.orchestrator()?.get_status(GetStatusRequest {}).await?.into_inner();
+    // A scraper that cannot be reached is worth a line, not a failure: the days that are in stay in.
+    let sources = sources::ask(place, None).await;
     if place.json {
-        println!("{}", wire_json::status(&status));
+        let mut json = wire_json::status(&status);
+        json["sources"] = sources.map_or(Value::Null, |found| found.iter().map(sources::to_json).collect());
+        println!("{json}");
         return Ok(());
     }
     println!("today in IST: {} ({})", status.today, status.today_kind);
@@ -43,6 +48,10 @@ pub(crate) async fn status(place: &Place) -> anyhow::Result<()> {
     for dataset in status.datasets.iter().filter(|dataset| !dataset.pending.is_empty()) {
         println!("{}", pending_line(dataset));
     }
+
+    for line in troubles(sources) {
+        println!("{line}");
+    }
     Ok(())
 }
 
@@ -61,6 +70,15 @@ fn pending_line(dataset: &DatasetStatus) -> String {
     let more = dataset.pending.len().saturating_sub(PENDING_NAMED);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     format!("{}: pending {}{more}", dataset.dataset, named.join(", "))
+}
+
+/// Says what is wrong with the hosts that are asked; nothing while all is well.
+fn troubles(sources: anyhow::Result<Vec<SourceState>>) -> Vec<String> {
+    let lines: Vec<String> = match sources {
+        Ok(sources) => sources.iter().flat_map(sources::explained).collect(),
+        Err(error) => vec![format!("the scraper does not answer: {}", harmless(&format!("{error:#}")))],
+    };
+    if lines.is_empty() { lines } else { std::iter::once("sources:".to_owned()).chain(lines).collect() }
 }
 
 fn status_row(status: &DatasetStatus) -> Vec<String> {

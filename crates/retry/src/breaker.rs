@@ -92,6 +92,21 @@ pub struct Rejected {
     pub retry_after: Duration,
 }
 
+/// What an operator sees of a breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerView {
+    /// The state.
+    pub state: BreakerState,
+    /// Calls in the window, or in the window that opened the breaker.
+    pub calls: usize,
+    /// How many of them failed.
+    pub failures: usize,
+    /// When it opened, while it is not closed.
+    pub opened_at: Option<Instant>,
+    /// When it lets probes through, while it is open.
+    pub retry_at: Option<Instant>,
+}
+
 /// A circuit breaker: closed until the window shows too many failures, then open, then half-open.
 #[derive(Debug)]
 pub struct Breaker {
@@ -100,6 +115,8 @@ pub struct Breaker {
     /// Counts changes of state: the result of a call let through in an earlier state says nothing about this one.
     epoch: u64,
     next_number: u64,
+    /// When it last opened, and calls and failures of the window then.
+    opened: Option<(Instant, usize, usize)>,
 }
 
 #[derive(Debug)]
@@ -119,7 +136,7 @@ impl Breaker {
     /// Makes a closed breaker.
     #[must_use]
     pub const fn new(config: BreakerConfig) -> Self {
-        Self { config, phase: Phase::Closed { failed: VecDeque::new() }, epoch: 0, next_number: 0 }
+        Self { config, phase: Phase::Closed { failed: VecDeque::new() }, epoch: 0, next_number: 0, opened: None }
     }
 
     /// Returns the state as of the last operation.
@@ -130,6 +147,22 @@ impl Breaker {
             Phase::Open { .. } => BreakerState::Open,
             Phase::HalfOpen { .. } => BreakerState::HalfOpen,
         }
+    }
+
+    /// Returns what an operator sees.
+    #[must_use]
+    pub fn view(&mut self, now: Instant) -> BreakerView {
+        self.advance(now);
+        let (calls, failures) = self.seen();
+        let opened_at = match self.phase {
+            Phase::Closed { .. } => None,
+            Phase::Open { .. } | Phase::HalfOpen { .. } => self.opened.map(|(at, ..)| at),
+        };
+        let retry_at = match self.phase {
+            Phase::Open { until } => Some(until),
+            Phase::Closed { .. } | Phase::HalfOpen { .. } => None,
+        };
+        BreakerView { state: self.state(), calls, failures, opened_at, retry_at }
     }
 
     /// Tells, without taking a permit, whether a call would be rejected now.
@@ -186,14 +219,14 @@ impl Breaker {
                     failed.pop_front();
                 }
                 if too_many_failures(failed, &self.config) {
-                    self.enter(Phase::Open { until: now + self.config.open_for });
+                    self.open(now, self.config.open_for);
                 }
             }
             Phase::HalfOpen { probes, successes } => {
                 probes.retain(|probe| probe.number != permit.number);
                 match outcome {
                     Outcome::Unknown => {}
-                    Outcome::Failure => self.enter(Phase::Open { until: now + self.config.open_for }),
+                    Outcome::Failure => self.open(now, self.config.open_for),
                     Outcome::Success => {
                         *successes += 1;
                         if *successes >= self.config.half_open_permits.max(1) {
@@ -210,7 +243,7 @@ impl Breaker {
         let asked = now + at_least;
         match &mut self.phase {
             Phase::Open { until } => *until = asked.max(*until),
-            Phase::Closed { .. } | Phase::HalfOpen { .. } => self.enter(Phase::Open { until: asked }),
+            Phase::Closed { .. } | Phase::HalfOpen { .. } => self.open(now, at_least),
         }
     }
 
@@ -230,10 +263,27 @@ impl Breaker {
             }
             Phase::HalfOpen { probes, .. } => {
                 if probes.iter().any(|probe| now >= probe.expires) {
-                    self.enter(Phase::Open { until: now + self.config.open_for });
+                    self.open(now, self.config.open_for);
                 }
             }
         }
+    }
+
+    /// Returns calls and failures of the window, or of the one that opened the breaker.
+    fn seen(&self) -> (usize, usize) {
+        match &self.phase {
+            Phase::Closed { failed } => (failed.len(), failed.iter().filter(|failed| **failed).count()),
+            Phase::Open { .. } | Phase::HalfOpen { .. } => {
+                self.opened.map_or((0, 0), |(_, calls, failures)| (calls, failures))
+            }
+        }
+    }
+
+    /// Opens; the window is kept for those who look.
+    fn open(&mut self, now: Instant, time: Duration) {
+        let (calls, failures) = self.seen();
+        self.opened = Some((now, calls, failures));
+        self.enter(Phase::Open { until: now + time });
     }
 
     fn enter(&mut self, phase: Phase) {

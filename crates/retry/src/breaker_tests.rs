@@ -139,6 +139,24 @@ fn the_operator_can_close_it() {
     assert_eq!(breaker.state(), BreakerState::Closed, "what was seen before is forgotten");
 }
 
+#[test]
+fn an_operator_sees_what_opened_it_and_when_it_asks_again() {
+    let now = Instant::now();
+    let mut breaker = breaker();
+    call(&mut breaker, Outcome::Success, now);
+    for _ in 0..4 {
+        call(&mut breaker, Outcome::Failure, now);
+    }
+    let view = breaker.view(now + Duration::from_secs(20));
+    assert_eq!((view.state, view.calls, view.failures), (BreakerState::Open, 5, 4));
+    assert_eq!((view.opened_at, view.retry_at), (Some(now), Some(now + OPEN_FOR)));
+    let probing = breaker.view(now + OPEN_FOR);
+    assert_eq!((probing.state, probing.opened_at, probing.retry_at), (BreakerState::HalfOpen, Some(now), None));
+    breaker.reset();
+    let closed = breaker.view(now + OPEN_FOR);
+    assert_eq!((closed.state, closed.calls, closed.opened_at), (BreakerState::Closed, 0, None));
+}
+
 proptest! {
     /// Whatever happens in whatever order: half-open never has more probes out than permits, an open breaker
     /// rejects until its time, and a breaker left alone long enough always lets a call through.

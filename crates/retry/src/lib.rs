@@ -29,7 +29,7 @@ mod deadline;
 mod policy;
 
 pub use backoff::Backoff;
-pub use breaker::{Breaker, BreakerConfig, BreakerState, Outcome, Permit, Rejected};
+pub use breaker::{Breaker, BreakerConfig, BreakerState, BreakerView, Outcome, Permit, Rejected};
 pub use budget::{Budget, BudgetConfig};
 pub use deadline::Deadline;
 pub use policy::{Decision, GiveUp, Policy};

@@ -15,7 +15,7 @@ use crate::facts::Facts;
 use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
 use crate::raw_store::{RawStore, reference};
-use crate::{Clock, Error, FetchError};
+use crate::{Clock, Error, FetchError, Source, SourceState};
 use champion_market_data::{Absence, absence};
 
 /// What is wanted.
@@ -132,6 +132,25 @@ impl Fetcher {
         let answer = self.download(request, deadline).await;
         self.metrics.scraped(dataset, began.elapsed());
         answer
+    }
+
+    /// Returns every source as an operator sees it.
+    pub async fn sources(&self) -> Vec<SourceState> {
+        let mut states = Vec::with_capacity(Source::ALL.len());
+        for source in Source::ALL {
+            states.push(self.exchange.host(source).state().await);
+        }
+        states
+    }
+
+    /// Closes a source's breaker and forgets its block and wait, for every process on the lake; `by` is who asks for it.
+    ///
+    /// # Errors
+    /// [`FetchError::Lake`] when the register cannot be written; then only this process has forgotten.
+    pub async fn reset(&self, source: Source, by: &str) -> Result<SourceState, FetchError> {
+        let host = self.exchange.host(source);
+        host.timetable.reset(by).await?;
+        Ok(host.state().await)
     }
 
     /// Asks for the preferred form of the report, then for the others.

@@ -1,4 +1,4 @@
-//! The gRPC face: decode, call, encode, map errors to a status.
+//! The gRPC face of both services: decode, call, encode, map errors to a status.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,14 +8,15 @@ use champion_proto::scraper::v1::fetch_response::Outcome;
 use champion_proto::{WireError, parse_date, parse_name};
 use champion_retry::Deadline;
 use champion_telemetry::grpc::timeout_of;
+use chrono::{DateTime, SecondsFormat, Utc};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 use tracing::error;
 
 use crate::fetch::{Fetch, FetchRequest, Fetcher, Recheck};
-use crate::{ErrorKind, FetchError};
+use crate::{ErrorKind, FetchError, Source, SourceState};
 
-/// The service behind `champion.scraper.v1.ScraperService`.
+/// What is behind `champion.scraper.v1.ScraperService` and `SourceService`.
 #[derive(Debug, Clone)]
 pub(crate) struct Scraper {
     fetcher: Arc<Fetcher>,
@@ -35,6 +36,58 @@ impl wire::scraper_service_server::ScraperService for Scraper {
         let request = FetchRequest::try_from(request.into_inner())?;
         let fetch = self.fetcher.fetch(&request, deadline).await.map_err(|error| status(&request, &error))?;
         Ok(Response::new(fetch.into()))
+    }
+}
+
+#[async_trait]
+impl wire::source_service_server::SourceService for Scraper {
+    async fn list_sources(
+        &self,
+        _: Request<wire::ListSourcesRequest>,
+    ) -> Result<Response<wire::ListSourcesResponse>, Status> {
+        let sources = self.fetcher.sources().await.into_iter().map(Into::into).collect();
+        Ok(Response::new(wire::ListSourcesResponse { sources }))
+    }
+
+    async fn reset_source(
+        &self,
+        request: Request<wire::ResetSourceRequest>,
+    ) -> Result<Response<wire::ResetSourceResponse>, Status> {
+        let wire::ResetSourceRequest { source, operator } = request.into_inner();
+        let known = Source::ALL.into_iter().find(|known| known.as_str() == source);
+        let source = known.ok_or_else(|| Status::invalid_argument(format!("source {source:?} is none we ask")))?;
+        let operator: String = operator.chars().filter(|character| !character.is_control()).take(100).collect();
+        let state = self.fetcher.reset(source, &operator).await;
+        let state = state.map_err(|error| error.kind().status(error.to_string()))?;
+        Ok(Response::new(wire::ResetSourceResponse { source: Some(state.into()) }))
+    }
+}
+
+impl From<SourceState> for wire::SourceState {
+    fn from(state: SourceState) -> Self {
+        let text = |at: Option<DateTime<Utc>>| {
+            at.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true)).unwrap_or_default()
+        };
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let (last_reset_at, last_reset_by) = state.last_reset.unzip();
+        Self {
+            source: state.source.as_str().to_owned(),
+            host: state.source.host().to_owned(),
+            breaker: state.breaker.as_str().to_owned(),
+            window_calls: count(state.window_calls),
+            window_failures: count(state.window_failures),
+            opened_at: text(state.opened_at),
+            retry_at: text(state.retry_at),
+            blocked_until: text(state.blocked_until),
+            blocked_reason: state.blocked_reason,
+            not_before: text(state.not_before),
+            requests_per_second: state.requests_per_second,
+            last_success_at: text(state.last_success_at),
+            last_failure_at: text(state.last_failure_at),
+            shared: state.shared,
+            last_reset_at: text(last_reset_at),
+            last_reset_by: last_reset_by.unwrap_or_default(),
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub use config::{
     BreakerSettings, Config, LakeConfig, LimitsConfig, MinRows, PaceConfig, RetryConfig, SPEC, SourceConfig,
 };
 pub use error::{Error, FetchError};
-pub use exchange::Source;
+pub use exchange::{Source, SourceState};
 pub use facts::Facts;
 pub use fetch::{Fetch, FetchRequest, Fetcher, Recheck};
 pub use metrics::Metrics;

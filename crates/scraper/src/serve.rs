@@ -2,6 +2,7 @@
 
 use champion_lake::Lake;
 use champion_proto::scraper::v1::scraper_service_server::ScraperServiceServer;
+use champion_proto::scraper::v1::source_service_server::SourceServiceServer;
 use champion_proto::{DESCRIPTORS, MAX_MESSAGE_BYTES};
 use champion_service::{Listeners, Server, Shutdown};
 use champion_telemetry::Registry;
@@ -35,10 +36,10 @@ pub async fn run_at(
     let lake = Lake::open_folder(&config.lake.folder)?;
     let metrics = Metrics::register(&registry)?;
     let fetcher = Fetcher::new(&config, lake, clock, metrics)?;
-    let service = ScraperServiceServer::new(Scraper::new(fetcher, seconds(config.limits.fetch_seconds)))
-        .max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let scraper = Scraper::new(fetcher, seconds(config.limits.fetch_seconds));
     Server::new(listeners, registry, &config.server)
-        .add_service(service)
+        .add_service(ScraperServiceServer::new(scraper.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
+        .add_service(SourceServiceServer::new(scraper))
         .reflection(DESCRIPTORS)
         .serve(shutdown)
         .await?;

@@ -111,6 +111,7 @@ impl Exchange {
         }
     }
 
+    /// Returns what belongs to a source alone.
     pub(crate) const fn host(&self, source: Source) -> &Host {
         match source {
             Source::NseArchive => &self.archive,

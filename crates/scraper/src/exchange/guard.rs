@@ -4,17 +4,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use champion_retry::{
-    Breaker, BreakerConfig, Budget, BudgetConfig, Deadline, Decision, Outcome, Permit, Policy, Rejected,
+    Breaker, BreakerConfig, BreakerView, Budget, BudgetConfig, Deadline, Decision, Outcome, Permit, Policy, Rejected,
 };
+use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
-use crate::Source;
 use crate::metrics::Metrics;
+use crate::{Clock, Source};
 
 /// The guard of one source, shared by all fetches.
 #[derive(Debug)]
 pub(crate) struct Guard {
     source: Source,
+    clock: Clock,
     state: Mutex<State>,
     metrics: Metrics,
 }
@@ -24,6 +26,18 @@ struct State {
     breaker: Breaker,
     budget: Budget,
     blocked: Option<Block>,
+    last_success: Option<DateTime<Utc>>,
+    last_failure: Option<DateTime<Utc>>,
+}
+
+/// What an operator sees of a guard.
+#[derive(Debug, Clone)]
+pub(crate) struct GuardView {
+    pub(crate) breaker: BreakerView,
+    /// How long this process keeps silent because of a block, and what the host said.
+    pub(crate) blocked: Option<(Duration, String)>,
+    pub(crate) last_success: Option<DateTime<Utc>>,
+    pub(crate) last_failure: Option<DateTime<Utc>>,
 }
 
 /// A block by the source.
@@ -52,9 +66,32 @@ pub(crate) struct Leave<'a> {
 }
 
 impl Guard {
-    pub(crate) fn new(source: Source, breaker: BreakerConfig, budget: BudgetConfig, metrics: Metrics) -> Self {
-        let state = State { breaker: Breaker::new(breaker), budget: Budget::new(budget), blocked: None };
-        Self { source, state: Mutex::new(state), metrics }
+    pub(crate) fn new(
+        source: Source,
+        breaker: BreakerConfig,
+        budget: BudgetConfig,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
+        let state = State {
+            breaker: Breaker::new(breaker),
+            budget: Budget::new(budget),
+            blocked: None,
+            last_success: None,
+            last_failure: None,
+        };
+        Self { source, clock, state: Mutex::new(state), metrics }
+    }
+
+    /// Returns what an operator sees.
+    pub(crate) fn view(&self, now: Instant) -> GuardView {
+        let mut state = self.state();
+        let from = state.breaker.state();
+        let breaker = state.breaker.view(now);
+        self.note_transition(from, &state);
+        let blocked = state.blocked.as_ref().filter(|block| block.until > now);
+        let blocked = blocked.map(|block| (block.until - now, block.reason.clone()));
+        GuardView { breaker, blocked, last_success: state.last_success, last_failure: state.last_failure }
     }
 
     /// Tells, before anybody waits for the pace, whether the source is asked at all.
@@ -139,7 +176,11 @@ impl Guard {
 impl Leave<'_> {
     /// Hands the leave back with what the request showed about the source.
     pub(crate) fn report(mut self, works: bool, now: Instant) {
-        if !works {
+        let at = Some(self.guard.clock.now());
+        if works {
+            self.guard.state().last_success = at;
+        } else {
+            self.guard.state().last_failure = at;
             self.guard.metrics.breaker_failure(self.guard.source);
         }
         self.hand_back(if works { Outcome::Success } else { Outcome::Failure }, now);
@@ -170,7 +211,8 @@ mod tests {
     fn guard() -> (Guard, Registry) {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).expect("the names are free");
-        (Guard::new(Source::NseArchive, BreakerConfig::default(), BudgetConfig::default(), metrics), registry)
+        let (breaker, budget) = (BreakerConfig::default(), BudgetConfig::default());
+        (Guard::new(Source::NseArchive, breaker, budget, Clock::system(), metrics), registry)
     }
 
     fn exposed(registry: &Registry) -> String {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use champion_lake::Lake;
-use champion_retry::Deadline;
+use champion_retry::{BreakerState, Deadline};
+use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Source;
@@ -25,6 +26,41 @@ pub(crate) struct Host {
     pub(crate) timetable: Timetable,
     pub(crate) session: Session,
     places: Semaphore,
+    clock: Clock,
+    requests_per_second: f64,
+}
+
+/// A source as an operator sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceState {
+    /// Which.
+    pub source: Source,
+    /// State of its circuit breaker in this process.
+    pub breaker: BreakerState,
+    /// Calls in the breaker's window, or in the window that opened it.
+    pub window_calls: usize,
+    /// How many of them failed.
+    pub window_failures: usize,
+    /// When the breaker opened, while it is not closed.
+    pub opened_at: Option<DateTime<Utc>>,
+    /// When an open breaker lets probes through.
+    pub retry_at: Option<DateTime<Utc>>,
+    /// Until when the host is not asked because it has blocked us.
+    pub blocked_until: Option<DateTime<Utc>>,
+    /// What it said then; empty without a block.
+    pub blocked_reason: String,
+    /// Until when the host is not asked because it said so.
+    pub not_before: Option<DateTime<Utc>>,
+    /// Requests a second; 0 is unlimited.
+    pub requests_per_second: f64,
+    /// The last request of this process that showed that the source works.
+    pub last_success_at: Option<DateTime<Utc>>,
+    /// The last request of this process that showed that it does not.
+    pub last_failure_at: Option<DateTime<Utc>>,
+    /// Whether pace, block and wait are shared by all processes on the lake.
+    pub shared: bool,
+    /// The last reset by an operator: when and by whom.
+    pub last_reset: Option<(DateTime<Utc>, String)>,
 }
 
 impl Host {
@@ -40,14 +76,21 @@ impl Host {
             Source::NseArchive => None,
             Source::NseApi => Some(session.cookies()),
         };
-        let guard = Guard::new(source, config.breaker.breaker(), config.retry.budget(), metrics.clone());
-        let guard = Arc::new(guard);
+        let guard = Arc::new(Guard::new(
+            source,
+            config.breaker.breaker(),
+            config.retry.budget(),
+            clock.clone(),
+            metrics.clone(),
+        ));
         Ok(Self {
             source,
             client: HttpClient::new(&config.source, &config.limits, cookies)?,
             timetable: Timetable::new(source, config, lake.clone(), clock.clone(), Arc::clone(&guard)),
             guard,
             places: Semaphore::new(config.limits.concurrent_requests),
+            clock: clock.clone(),
+            requests_per_second: config.pace.requests_per_second,
             session,
         })
     }
@@ -62,6 +105,38 @@ impl Host {
         }
         let _ = self.timetable.look().await;
         self.guard.check(Instant::now()).map_err(Stop::Silent)
+    }
+
+    /// Returns what an operator sees.
+    pub(crate) async fn state(&self) -> SourceState {
+        let register = self.timetable.look().await;
+        let (now, wall) = (Instant::now(), self.clock.now());
+        let guard = self.guard.view(now);
+        let at = |instant: Instant| match instant.checked_duration_since(now) {
+            Some(ahead) => wall + ahead,
+            None => wall - (now - instant),
+        };
+        let shared = register.is_some();
+        let register = register.unwrap_or_default();
+        let own_block = guard.blocked.map(|(left, reason)| (wall + left, reason));
+        let blocked = register.blocked(wall).map(|block| (block.until, block.reason.clone())).or(own_block);
+        let (blocked_until, blocked_reason) = blocked.unzip();
+        SourceState {
+            source: self.source,
+            breaker: guard.breaker.state,
+            window_calls: guard.breaker.calls,
+            window_failures: guard.breaker.failures,
+            opened_at: guard.breaker.opened_at.map(at),
+            retry_at: guard.breaker.retry_at.map(at),
+            blocked_until,
+            blocked_reason: blocked_reason.unwrap_or_default(),
+            not_before: register.held(wall),
+            requests_per_second: self.requests_per_second,
+            last_success_at: guard.last_success,
+            last_failure_at: guard.last_failure,
+            shared,
+            last_reset: register.last_reset.map(|reset| (reset.at, reset.by)),
+        }
     }
 
     /// Waits for a place among the requests that run at the same time.

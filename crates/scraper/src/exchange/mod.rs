@@ -16,4 +16,5 @@ mod source;
 mod timetable;
 
 pub(crate) use attempts::{Exchange, Fetched, Finding, Known, Question};
+pub use host::SourceState;
 pub use source::Source;

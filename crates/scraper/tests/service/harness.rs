@@ -9,6 +9,7 @@ use std::time::Instant;
 use champion_lake::Lake;
 use champion_proto::scraper::v1::fetch_response::Outcome;
 use champion_proto::scraper::v1::scraper_service_client::ScraperServiceClient;
+use champion_proto::scraper::v1::source_service_client::SourceServiceClient;
 use champion_proto::scraper::v1::{Available, FetchRequest, NotPublished, Refused};
 use champion_scraper::{Clock, Config, Facts, SPEC, run_at};
 use champion_service::channel::{ChannelOptions, ServiceChannel, connect_lazy};
@@ -28,6 +29,7 @@ pub(crate) const DATE: &str = "2025-02-24";
 pub(crate) struct Scraper {
     pub(crate) exchange: Exchange,
     pub(crate) client: ScraperServiceClient<ServiceChannel>,
+    pub(crate) operator: SourceServiceClient<ServiceChannel>,
     pub(crate) lake: Lake,
     registry: Registry,
     folder: Arc<TempDir>,
@@ -108,8 +110,9 @@ async fn launch(exchange: Exchange, folder: Arc<TempDir>, clock: Clock, change: 
     let lake = Lake::open_folder(folder.path()).expect("a lake");
     let server = tokio::spawn(run_at(clock, config, listeners, registry.clone(), shutdown.clone()));
     let channel = connect_lazy(&format!("http://{address}"), &ChannelOptions::default()).expect("a valid URL");
-    let client = ScraperServiceClient::new(channel);
-    Scraper { exchange, client, lake, registry, folder, shutdown, server }
+    let client = ScraperServiceClient::new(channel.clone());
+    let operator = SourceServiceClient::new(channel);
+    Scraper { exchange, client, operator, lake, registry, folder, shutdown, server }
 }
 
 impl Scraper {

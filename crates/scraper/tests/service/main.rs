@@ -8,4 +8,5 @@ mod harness;
 mod rechecks;
 mod sessions;
 mod shared;
+mod sources;
 mod traces;

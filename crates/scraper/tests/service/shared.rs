@@ -143,3 +143,26 @@ async fn a_block_written_by_a_clock_far_ahead_ends_after_the_longest_silence() {
     let later = scraper.beside(hands.clock(), |config| config.pace.requests_per_second = 100.0).await;
     assert!(later.available("full_bhavcopy", DATE).await.downloaded);
 }
+
+/// `cargo nextest run -p champion-scraper --run-ignored only --no-capture the_register_costs_little`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stderr, reason = "the figures of a measurement")]
+async fn the_register_costs_little() {
+    const TIMES: u32 = 2_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = champion_lake::Lake::open_folder(folder.path()).expect("a lake");
+    let value = bytes::Bytes::from_static(br#"{"next_slot":"2025-03-20T12:00:00.123456Z","resets":0}"#);
+    let began = Instant::now();
+    for _ in 0..TIMES {
+        lake.update(REGISTER, |_| champion_lake::Change::Write(value.clone(), ())).await.expect("changed");
+    }
+    let change = began.elapsed() / TIMES;
+    let began = Instant::now();
+    for _ in 0..TIMES {
+        lake.get(REGISTER).await.expect("read");
+    }
+    let look = began.elapsed() / TIMES;
+    eprintln!("one change {change:?}, one look {look:?}");
+    assert!(change < Duration::from_millis(10) && look < Duration::from_millis(5));
+}
