@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::as_of::Instant;
 use crate::exit;
+use crate::reconcile::ReconcileArguments;
 
 /// Indian exchange end-of-day data: fetched, kept, validated, published, visible.
 #[derive(Debug, Parser)]
@@ -162,6 +163,8 @@ pub enum Command {
     },
     /// Start the whole stack on this machine, until Ctrl-C
     Up(UpArguments),
+    /// Compare the lake with the warehouse; exit code 3 when differences remain
+    Reconcile(ReconcileArguments),
     /// Bring the warehouse's schema to the newest version
     Migrate {
         /// URL of the loader; by default the one of the stack

@@ -11,7 +11,7 @@ use crate::endpoints::Endpoints;
 use crate::exit::Exit;
 use crate::render::table;
 use crate::up::{self, Market, Ports};
-use crate::{as_of, gaps, quarantine, query, run, sources, status, trace, validate};
+use crate::{as_of, gaps, quarantine, query, reconcile, run, sources, status, trace, validate};
 
 /// Runs a command and returns how it ended.
 ///
@@ -57,6 +57,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
             Ok(verdict.exit())
         }
         Command::Up(options) => start(&place, options).await,
+        Command::Reconcile(arguments) => reconcile::run(&place, arguments).await,
         Command::Migrate { loader } => migrate(&place, loader).await,
     }
 }

@@ -13,6 +13,7 @@ mod gaps;
 mod place;
 mod quarantine;
 mod query;
+pub mod reconcile;
 mod render;
 mod run;
 mod sources;

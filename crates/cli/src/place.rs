@@ -24,6 +24,10 @@ const MOST_ANSWER_BYTES: usize = 256 << 20;
 const CHANNEL: ChannelOptions =
     ChannelOptions { timeout: Duration::from_secs(30), connect_timeout: Duration::from_secs(3) };
 
+/// Comparing and repairing years takes minutes.
+const PATIENT_CHANNEL: ChannelOptions =
+    ChannelOptions { timeout: Duration::from_secs(3_600), connect_timeout: Duration::from_secs(3) };
+
 impl Place {
     fn endpoints(&self) -> anyhow::Result<Endpoints> {
         let found = Endpoints::load(&self.data);
@@ -61,11 +65,27 @@ impl Place {
     /// # Errors
     /// Fails when its URL makes no sense.
     pub(crate) fn loader(&self, url: Option<String>) -> anyhow::Result<LoaderServiceClient<ServiceChannel>> {
+        self.loader_over(url, &CHANNEL)
+    }
+
+    /// Returns a client of the loader whose calls may last as long as the loader allows.
+    ///
+    /// # Errors
+    /// Fails when its URL makes no sense.
+    pub(crate) fn patient_loader(&self, url: Option<String>) -> anyhow::Result<LoaderServiceClient<ServiceChannel>> {
+        self.loader_over(url, &PATIENT_CHANNEL)
+    }
+
+    fn loader_over(
+        &self,
+        url: Option<String>,
+        channel: &ChannelOptions,
+    ) -> anyhow::Result<LoaderServiceClient<ServiceChannel>> {
         let url = match url {
             Some(url) => url,
             None => self.endpoints()?.grpc_url("clickhouse-loader").unwrap_or_else(|| DEFAULT_LOADER.to_owned()),
         };
-        Ok(LoaderServiceClient::new(connect_lazy(&url, &CHANNEL)?))
+        Ok(LoaderServiceClient::new(connect_lazy(&url, channel)?))
     }
 
     /// Returns a client of the warehouse.

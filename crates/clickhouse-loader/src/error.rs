@@ -30,6 +30,14 @@ pub enum LoadError {
         /// What is wrong.
         source: CuratedError,
     },
+    /// A manifest cannot be read.
+    #[error("manifest {key}: {source}")]
+    Manifest {
+        /// Key of the manifest.
+        key: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// A file of refused rows is not what its reference says.
     #[error("quarantine {key}: {source}")]
     Quarantine {
@@ -118,7 +126,9 @@ impl LoadError {
             },
             Self::Warehouse(error) => kind_of(error),
             Self::Migration(error) => error.kind(),
-            Self::Curated { .. } | Self::Quarantine { .. } | Self::Mismatch { .. } => ErrorKind::Corrupt,
+            Self::Curated { .. } | Self::Manifest { .. } | Self::Quarantine { .. } | Self::Mismatch { .. } => {
+                ErrorKind::Corrupt
+            }
             Self::Busy => ErrorKind::Unavailable,
             Self::Stale { .. } => ErrorKind::Precondition,
             Self::Ambiguous { .. } => ErrorKind::Invalid,

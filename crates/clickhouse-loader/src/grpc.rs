@@ -1,11 +1,16 @@
 //! The wire side: decode, call, encode, map errors.
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use champion_market_data::{CuratedArtifact, QuarantineArtifact};
-use champion_proto::WireError;
 use champion_proto::loader::v1::loader_service_server::{LoaderService, LoaderServiceServer};
-use champion_proto::loader::v1::{LoadRequest, LoadResponse, MigrateRequest, MigrateResponse, Receipt as WireReceipt};
+use champion_proto::loader::v1::{
+    Finding as WireFinding, LoadRequest, LoadResponse, MigrateRequest, MigrateResponse, Receipt as WireReceipt,
+    ReconcileRequest, ReconcileResponse,
+};
+use champion_proto::{WireError, parse_name};
 use champion_retry::Deadline;
 use champion_service::ErrorKind;
 use champion_telemetry::{context, grpc};
@@ -14,6 +19,7 @@ use tracing::error;
 
 use crate::loader::{Loader, Receipt, Run};
 use crate::migration::Migrator;
+use crate::reconciliation::{Finding, Reconciliation, Scope};
 
 /// The generated service over a [`Loader`] and a [`Migrator`].
 pub(crate) type GrpcServer = LoaderServiceServer<Grpc>;
@@ -53,6 +59,24 @@ impl LoaderService for Grpc {
         Ok(Response::new(LoadResponse { receipts: receipts.into_iter().map(WireReceipt::from).collect() }))
     }
 
+    async fn reconcile(&self, request: Request<ReconcileRequest>) -> Result<Response<ReconcileResponse>, Status> {
+        let deadline = self.deadline(&request);
+        let request = request.into_inner();
+        let scope = Scope {
+            table: optional("table", &request.table)?,
+            exchange: optional("exchange", &request.exchange)?,
+            from: optional("from_date", &request.from_date)?,
+            to: optional("to_date", &request.to_date)?,
+        };
+        let run = Run { run_id: request.run_id, trace_id: context::current_trace_id() };
+        let outcome = self
+            .loader
+            .reconcile(&scope, request.repair, &run, deadline)
+            .await
+            .map_err(|error| status(error.kind(), &error, "reconciliation failed"))?;
+        Ok(Response::new(outcome.into()))
+    }
+
     async fn migrate(&self, request: Request<MigrateRequest>) -> Result<Response<MigrateResponse>, Status> {
         let deadline = self.deadline(&request);
         let state =
@@ -74,6 +98,43 @@ impl From<Receipt> for WireReceipt {
             already_loaded: receipt.already_loaded,
         }
     }
+}
+
+/// Most findings of one answer, so that it stays below the size of a message; all are counted.
+const MOST_FINDINGS: usize = 10_000;
+
+/// Longest text of one finding on the wire, in letters.
+const MOST_DETAIL: usize = 300;
+
+impl From<Reconciliation> for ReconcileResponse {
+    fn from(outcome: Reconciliation) -> Self {
+        let Reconciliation { sessions, findings } = outcome;
+        let findings_total = findings.len() as u64;
+        let unrepaired = findings.iter().filter(|finding| !finding.repaired).count() as u64;
+        let findings = findings.into_iter().take(MOST_FINDINGS).map(WireFinding::from).collect();
+        Self { sessions, findings, findings_total, unrepaired }
+    }
+}
+
+impl From<Finding> for WireFinding {
+    fn from(finding: Finding) -> Self {
+        Self {
+            table: finding.table.to_string(),
+            exchange: finding.exchange.to_string(),
+            trade_date: finding.trade_date.to_string(),
+            kind: finding.kind.to_string(),
+            detail: finding.detail.chars().take(MOST_DETAIL).collect(),
+            repaired: finding.repaired,
+        }
+    }
+}
+
+/// Parses a field whose absence means "all".
+fn optional<T: FromStr>(field: &'static str, text: &str) -> Result<Option<T>, WireError>
+where
+    T::Err: Display,
+{
+    if text.is_empty() { Ok(None) } else { parse_name(field, text).map(Some) }
 }
 
 fn status(kind: ErrorKind, error: &dyn std::error::Error, message: &'static str) -> Status {

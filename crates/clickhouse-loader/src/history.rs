@@ -21,6 +21,12 @@ pub(crate) async fn earlier(lake: &Lake, id: &SessionVersion) -> Result<Vec<Sess
     Ok(sessions)
 }
 
+/// Returns the versions of a session before this one that the lake keeps, oldest first.
+pub(crate) async fn versions(lake: &Lake, id: &SessionVersion) -> Result<Vec<SessionVersion>, LakeError> {
+    let listed = listed(lake, id).await?.into_iter().map(|(_, found)| found);
+    Ok(listed.filter(|found| found.version < id.version).collect())
+}
+
 /// Lists the versions of a session in the history, with their keys, oldest first.
 async fn listed(lake: &Lake, id: &SessionVersion) -> Result<Vec<(String, SessionVersion)>, LakeError> {
     let folder = folder(id);

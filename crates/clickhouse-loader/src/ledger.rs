@@ -1,5 +1,7 @@
 //! The ledgers: which content of which session the tables and their histories hold, verified.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use champion_market_data::{CuratedArtifact, Exchange, Sha256, Table, TradeDate};
 use champion_retry::Deadline;
@@ -19,6 +21,8 @@ pub(crate) struct Entry {
     trade_date: String,
     pub(crate) version: u32,
     pub(crate) sha256: String,
+    pub(crate) rows: u64,
+    pub(crate) checksum: String,
 }
 
 /// What the ledger says about an artifact.
@@ -58,6 +62,24 @@ pub(crate) fn judge(entries: &[Entry], curated: &CuratedArtifact) -> Verdict {
 }
 
 impl Entry {
+    /// Returns the session, where the ledger's texts name one.
+    pub(crate) fn session(&self) -> Option<(TradeDate, Exchange)> {
+        Some((self.trade_date.parse().ok()?, self.exchange.parse().ok()?))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_test(
+        table: Table,
+        date: &str,
+        version: u32,
+        sha256: Sha256,
+        rows: u64,
+        checksum: String,
+    ) -> Self {
+        let (exchange, trade_date) = (Exchange::Nse.to_string(), date.to_owned());
+        Self { table: table.to_string(), exchange, trade_date, version, sha256: sha256.to_string(), rows, checksum }
+    }
+
     /// Tells whether it is an entry of the session.
     pub(crate) fn is_of(&self, table: Table, exchange: Exchange, trade_date: TradeDate) -> bool {
         self.table == table.as_str() && self.exchange == exchange.as_str() && self.trade_date == trade_date.to_string()
@@ -86,7 +108,7 @@ impl Ledger {
         self,
         warehouse: &Warehouse,
         tables: &[Table],
-        (first, last): (TradeDate, TradeDate),
+        (first, last): (impl Display, impl Display),
         deadline: Deadline,
     ) -> Result<Vec<Entry>, WarehouseError> {
         let mut tables: Vec<&str> = tables.iter().map(|table| table.as_str()).collect();
@@ -95,7 +117,7 @@ impl Ledger {
         let collection = self.collection();
         let sql = format!(
             "SELECT toString(table) AS table, toString(exchange) AS exchange, toString(trade_date) AS trade_date, version, \
-             sha256 FROM {} FINAL \
+             sha256, rows, checksum FROM {} FINAL \
              WHERE {collection}.table IN ('{}') AND {collection}.trade_date BETWEEN '{first}' AND '{last}'",
             warehouse.qualified(collection),
             tables.join("', '"),
@@ -249,6 +271,8 @@ mod tests {
             trade_date: trade_date.to_string(),
             version,
             sha256: artifact.sha256.to_string(),
+            rows: 1,
+            checksum: String::new(),
         }
     }
 

@@ -6,6 +6,7 @@
 //! goes to the table's history first, so that the views `<table>_as_of` tell what was known when. The ledger row is written
 //! last, after a session was verified in its table by distinct keys and a content checksum ([`Fingerprint`]).
 //! Rows set aside on the way come beside the sessions, from the lake's JSON lines into the table `quarantine`.
+//! `Reconcile` compares the lake's manifests with ledger and rows, and loads again what differs.
 //! `Migrate` brings the schema up to date ([`Migrator`]), on one server or a cluster ([`Topology`]).
 
 mod config;
@@ -17,9 +18,11 @@ mod history;
 mod insert_body;
 mod ledger;
 mod loader;
+mod manifest;
 mod metrics;
 mod migration;
 mod quarantine;
+mod reconciliation;
 mod row_key;
 mod run;
 mod shelf;
@@ -35,6 +38,7 @@ pub use loader::{Bounds, Loader, Receipt, Run};
 pub use metrics::Metrics;
 pub use migration::{MigrationError, Migrator, SchemaState};
 pub use quarantine::QuarantineError;
+pub use reconciliation::{Finding, FindingKind, Reconciliation, Scope};
 pub use run::{IDENTITY, RunError, run};
 pub use topology::{Identifier, InvalidIdentifier, Topology};
 pub use warehouse::{Warehouse, WarehouseError};

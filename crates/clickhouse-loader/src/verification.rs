@@ -161,6 +161,23 @@ pub(crate) async fn contents(
     Ok(contents.collect())
 }
 
+/// Returns the years of which a table holds rows between two dates.
+pub(crate) async fn years(
+    warehouse: &Warehouse,
+    table: Table,
+    (from, to): (&str, &str),
+    deadline: Deadline,
+) -> Result<Vec<i32>, WarehouseError> {
+    let date = table.spec().date_column;
+    let collection = table.to_string();
+    let sql = format!(
+        "SELECT DISTINCT toInt32(toYear({date})) AS year FROM {} WHERE {date} BETWEEN '{from}' AND '{to}'",
+        warehouse.qualified(&collection)
+    );
+    let statement = Statement { operation: "SELECT", collection, rows: None, sql };
+    warehouse.fetch(&statement, deadline).await
+}
+
 fn mismatch(id: &SessionVersion, file: &Fingerprint, table: &Content) -> LoadError {
     let columns = file.differing_columns(&table.fingerprint);
     LoadError::Mismatch {

@@ -17,11 +17,12 @@ use crate::warehouse::Statement;
 
 impl Loader {
     /// Brings versions to their table, those they take the place of to its history, and writes them down; returns their
-    /// rows.
+    /// rows. `anew` sends the history again, whatever its ledger says.
     pub(super) async fn deliver(
         &self,
         table: Table,
         artifacts: Vec<CuratedArtifact>,
+        anew: bool,
         run: &Run,
         deadline: Deadline,
     ) -> Result<u64, LoadError> {
@@ -30,7 +31,7 @@ impl Loader {
         for session in sessions.iter().filter(|session| session.id.version > 1) {
             earlier.extend(history::earlier(&self.lake, &session.id).await?);
         }
-        self.keep(table, &earlier, run, deadline).await?;
+        self.keep(table, &earlier, anew, run, deadline).await?;
         let mut late = Vec::new();
         for Difference { position, error } in self.place(Shelf::Current, table, &sessions, &earlier, deadline).await? {
             let session = &sessions[position];
@@ -40,7 +41,7 @@ impl Loader {
             info!(%table, trade_date = %session.id.trade_date, version = session.id.version, "a correction was faster");
             late.push(session.clone());
         }
-        self.keep(table, &late, run, deadline).await?;
+        self.keep(table, &late, false, run, deadline).await?;
         self.write_down(&artifacts, &sessions, run, deadline).await
     }
 
@@ -53,7 +54,7 @@ impl Loader {
         deadline: Deadline,
     ) -> Result<u64, LoadError> {
         let sessions = self.read(&artifacts).await?;
-        self.keep(table, &sessions, run, deadline).await?;
+        self.keep(table, &sessions, false, run, deadline).await?;
         self.write_down(&artifacts, &sessions, run, deadline).await
     }
 
@@ -74,8 +75,15 @@ impl Loader {
         Ok(sessions.iter().map(|session| session.fingerprint.rows()).sum())
     }
 
-    /// Brings versions to the history, except those it holds according to its ledger.
-    async fn keep(&self, table: Table, sessions: &[Session], run: &Run, deadline: Deadline) -> Result<(), LoadError> {
+    /// Brings versions to the history, except those it holds according to its ledger, unless it is done `anew`.
+    async fn keep(
+        &self,
+        table: Table,
+        sessions: &[Session],
+        anew: bool,
+        run: &Run,
+        deadline: Deadline,
+    ) -> Result<(), LoadError> {
         let dates = || sessions.iter().map(|session| session.id.trade_date);
         let (Some(first), Some(last)) = (dates().min(), dates().max()) else { return Ok(()) };
         let known = Ledger::History.read(&self.warehouse, &[table], (first, last), deadline).await?;
@@ -86,7 +94,7 @@ impl Loader {
                     && entry.sha256 == id.sha256.to_string()
             })
         };
-        let missing: Vec<Session> = sessions.iter().filter(|session| !is_kept(session)).cloned().collect();
+        let missing: Vec<Session> = sessions.iter().filter(|session| anew || !is_kept(session)).cloned().collect();
         if missing.is_empty() {
             return Ok(());
         }

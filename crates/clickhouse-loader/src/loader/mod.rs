@@ -1,6 +1,7 @@
 //! The use case: curated artifacts are in the warehouse, each exactly once in effect.
 
 mod delivery;
+mod reconcile;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -126,8 +127,10 @@ impl Loader {
         let Plan { receipts, months, stale } = plan.inspect_err(|_| {
             artifacts.iter().for_each(|curated| self.metrics.failed(curated.table, 1));
         })?;
-        let loads: Vec<_> =
-            months.into_iter().map(|(month, artifacts)| self.load_month(month, artifacts, run, deadline)).collect();
+        let loads: Vec<_> = months
+            .into_iter()
+            .map(|(month, artifacts)| self.load_month(month, artifacts, false, run, deadline))
+            .collect();
         let outcomes: Vec<Result<(), LoadError>> = stream::iter(loads).buffered(self.bounds.months).collect().await;
         let set_aside = self.load_refused(refused, run, deadline).await;
         match stale {
@@ -208,10 +211,12 @@ impl Loader {
         permit.map_err(|_| LoadError::Busy).map(|permit| permit.expect("the semaphore is never closed"))
     }
 
+    /// Loads what belongs together in its turn; `anew` sends the history again, whatever its ledger says.
     async fn load_month(
         &self,
         (shelf, table, (year, month)): Month,
         mut artifacts: Vec<CuratedArtifact>,
+        anew: bool,
         run: &Run,
         deadline: Deadline,
     ) -> Result<(), LoadError> {
@@ -228,7 +233,7 @@ impl Loader {
         );
         let delivery = async {
             match shelf {
-                Shelf::Current => self.deliver(table, artifacts, run, deadline).await,
+                Shelf::Current => self.deliver(table, artifacts, anew, run, deadline).await,
                 Shelf::History => self.deliver_late(table, artifacts, run, deadline).await,
             }
         };

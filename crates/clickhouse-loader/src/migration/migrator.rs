@@ -107,6 +107,20 @@ impl Migrator {
         self.migrate_in_turn(deadline).instrument(info_span!("migrate schema")).await
     }
 
+    /// Migrates, and creates anew what is gone of the applied migrations: their statements say `IF NOT EXISTS`.
+    ///
+    /// # Errors
+    /// [`MigrationError`].
+    pub(crate) async fn restore(&self, deadline: Deadline) -> Result<(), MigrationError> {
+        self.migrate(deadline).await?;
+        for migration in &MIGRATIONS {
+            for sql in self.warehouse.topology().render(migration.template) {
+                self.create(migration.name, sql, deadline).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn migrate_in_turn(&self, deadline: Deadline) -> Result<SchemaState, MigrationError> {
         let _turn = self.turn.lock().await;
         for sql in self.warehouse.topology().render(BOOTSTRAP) {

@@ -243,7 +243,7 @@ fn embedded(folder: &Path) -> Result<(String, Child), String> {
         .map_err(|error| error.to_string())?;
     let until = Instant::now() + START;
     loop {
-        if let Some(address) = bound(&addresses).filter(|address| answers(address)) {
+        if let Some(address) = bound(&addresses, "http").filter(|address| answers(address)) {
             return Ok((format!("http://{address}"), child));
         }
         if let Ok(Some(status)) = child.try_wait() {
@@ -255,9 +255,10 @@ fn embedded(folder: &Path) -> Result<(String, Child), String> {
     }
 }
 
-fn bound(addresses: &PathBuf) -> Option<String> {
+/// Reads an address out of the file that a process writes when it listens.
+pub(crate) fn bound(addresses: &Path, protocol: &str) -> Option<String> {
     let json: serde_json::Value = serde_json::from_slice(&std::fs::read(addresses).ok()?).ok()?;
-    json.get("http")?.as_str().map(str::to_owned)
+    json.get(protocol)?.as_str().map(str::to_owned)
 }
 
 fn answers(address: &str) -> bool {

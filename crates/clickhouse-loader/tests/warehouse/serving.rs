@@ -2,7 +2,7 @@
 
 use champion_clickhouse_loader::{Config, SPEC, run};
 use champion_proto::loader::v1::loader_service_client::LoaderServiceClient;
-use champion_proto::loader::v1::{LoadRequest, MigrateRequest};
+use champion_proto::loader::v1::{LoadRequest, MigrateRequest, ReconcileRequest};
 use champion_service::{Listeners, ServerConfig, Shutdown};
 use prometheus::{Registry, TextEncoder};
 use tonic::transport::Endpoint;
@@ -40,6 +40,14 @@ async fn the_service_migrates_by_itself_loads_and_stops() {
     assert!(second[0].already_loaded);
     let schema = client.migrate(MigrateRequest {}).await.expect("nothing to do").into_inner();
     assert_eq!((schema.version, schema.applied.len()), (6, 0));
+
+    world.execute("TRUNCATE TABLE {db}.raw_equity_ohlc").await;
+    let compare = ReconcileRequest { table: table.to_string(), repair: true, ..ReconcileRequest::default() };
+    let outcome = client.reconcile(compare).await.expect("repaired").into_inner();
+    assert_eq!((outcome.sessions, outcome.findings_total, outcome.unrepaired), (1, 1, 0));
+    assert_eq!((outcome.findings[0].kind.as_str(), outcome.findings[0].repaired), ("ledger_without_rows", true));
+    let nonsense = ReconcileRequest { from_date: "24-02-2025".to_owned(), ..ReconcileRequest::default() };
+    assert_eq!(client.reconcile(nonsense).await.expect_err("no date").code(), Code::InvalidArgument);
 
     shutdown.trigger();
     service.await.expect("no panic").expect("an orderly stop");

@@ -279,6 +279,13 @@ impl LoaderService for Peers {
         Ok(Response::new(LoadResponse { receipts }))
     }
 
+    async fn reconcile(
+        &self,
+        _request: Request<champion_proto::loader::v1::ReconcileRequest>,
+    ) -> Result<Response<champion_proto::loader::v1::ReconcileResponse>, Status> {
+        Err(Status::unimplemented("nobody asks this of the script"))
+    }
+
     async fn migrate(&self, _request: Request<MigrateRequest>) -> Result<Response<MigrateResponse>, Status> {
         Err(Status::unimplemented("nobody asks this of the script"))
     }
