@@ -73,6 +73,15 @@ impl World {
         Some(Self { folder, process, url, database, lake, registry, migrator, loader, client })
     }
 
+    /// Makes another loader of the same lake and database, which reaches the warehouse by another URL.
+    pub(crate) fn loader_at(&self, url: &str, months: usize) -> Loader {
+        let topology = Topology { database: self.database.parse().expect("a name"), cluster: None };
+        let warehouse = Warehouse::new(&config(url), topology).expect("a URL");
+        let metrics = Metrics::register(&Registry::new()).expect("free names");
+        let migrator = Migrator::new(warehouse.clone(), Utc::now);
+        Loader::new(self.lake.clone(), warehouse, migrator, metrics, Bounds { months, reads: 2 }, Utc::now)
+    }
+
     pub(crate) async fn load(&self, artifacts: &[CuratedArtifact]) -> Result<Vec<Receipt>, LoadError> {
         let run = Run { run_id: "r1".to_owned(), trace_id: Some("0af7651916cd43dd8448eb211c80319c".to_owned()) };
         self.loader.load(artifacts, &[], &run, deadline(60)).await
