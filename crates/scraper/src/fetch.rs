@@ -1,13 +1,15 @@
 //! The use case: one report of one session, from the raw store or from the exchange.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use champion_lake::Lake;
-use champion_market_data::{Calendar, Dataset, DayKind, Exchange as Market, RawArtifact, Report, Sha256, TradeDate};
+use champion_market_data::{Dataset, DayKind, Exchange as Market, RawArtifact, Report, Sha256, TradeDate};
 use champion_retry::Deadline;
 use champion_telemetry::context::current_trace_id;
 use tracing::{info, warn};
 
+use crate::almanac::{Almanac, Look};
 use crate::classify::{Class, Judgement};
 use crate::config::Config;
 use crate::exchange::{Exchange, Fetched, Finding, Known, Question};
@@ -84,7 +86,7 @@ pub enum Recheck {
 pub struct Fetcher {
     store: RawStore,
     exchange: Exchange,
-    calendar: Calendar,
+    almanac: Almanac,
     clock: Clock,
     metrics: Metrics,
     in_flight: InFlight,
@@ -96,10 +98,10 @@ impl Fetcher {
     /// # Errors
     /// Fails when the configuration makes no HTTP client.
     pub fn new(config: &Config, lake: Lake, clock: Clock, metrics: Metrics) -> Result<Self, Error> {
-        let calendar = Calendar::nse();
-        let exchange = Exchange::new(config, &lake, calendar.clone(), clock.clone(), &metrics)?;
+        let exchange = Exchange::new(config, &lake, clock.clone(), &metrics)?;
+        let almanac = Almanac::new(lake.clone());
         let in_flight = InFlight::default();
-        Ok(Self { store: RawStore::new(lake), exchange, calendar, clock, metrics, in_flight })
+        Ok(Self { store: RawStore::new(lake), exchange, almanac, clock, metrics, in_flight })
     }
 
     /// Fetches one report, or tells why there is none.
@@ -109,10 +111,10 @@ impl Fetcher {
     pub async fn fetch(&self, request: &FetchRequest, deadline: Deadline) -> Result<Fetch, FetchError> {
         let FetchRequest { dataset, exchange, trade_date, .. } = *request;
         check(dataset, exchange, trade_date)?;
-        let kind = self.calendar.kind(trade_date);
-        if kind.has_session() == Some(false) {
-            return Ok(Fetch::Closed { kind });
-        }
+        let today = TradeDate::at(self.clock.now());
+        let calendar = self.almanac.consult(self.look(trade_date, deadline)).await?;
+        let kind = calendar.kind(trade_date);
+        let closed = kind.has_session() == Some(false);
         // Two calls for the same report make one download; the second finds the bytes.
         let _only_one = self.in_flight.enter(dataset, trade_date).await;
         if let Some(present) = self.store.latest(exchange, dataset, trade_date).await? {
@@ -124,7 +126,11 @@ impl Fetcher {
             self.metrics.scraped(dataset, began.elapsed());
             return answer;
         }
-        if trade_date > TradeDate::at(self.clock.now()) {
+        // A file that is there outweighs the calendar, and a look for corrections asks for a session nobody announced.
+        if closed && !request.recheck {
+            return Ok(Fetch::Closed { kind });
+        }
+        if trade_date > today {
             let reason = format!("{trade_date} is still to come");
             return Ok(Fetch::NotPublished { absence: Absence::Pending, reason });
         }
@@ -153,12 +159,28 @@ impl Fetcher {
         Ok(host.state().await)
     }
 
+    fn look(&self, date: TradeDate, deadline: Deadline) -> Look<'_> {
+        Look { exchange: &self.exchange, date, today: TradeDate::at(self.clock.now()), deadline }
+    }
+
     /// Asks for the preferred form of the report, then for the others.
     async fn download(&self, request: &FetchRequest, deadline: Deadline) -> Result<Fetch, FetchError> {
         let FetchRequest { dataset, trade_date: date, .. } = *request;
+        let calendar = self.almanac.calendar();
+        let closed = calendar.kind(date).has_session() == Some(false);
         let mut absent = Vec::new();
         for report in dataset.reports(date) {
-            let found = self.exchange.ask(Question { dataset, date, report: &report, known: None, deadline }).await?;
+            let found = self
+                .exchange
+                .ask(Question {
+                    dataset,
+                    date,
+                    report: Cow::Borrowed(&report),
+                    calendar: &calendar,
+                    known: None,
+                    deadline,
+                })
+                .await?;
             let judgement = match found {
                 Finding::Fetched(fetched) => {
                     return self.keep(request, &report, *fetched, Recheck::NotAsked).await;
@@ -168,24 +190,46 @@ impl Fetcher {
             let evidence = evidence(&report, &judgement);
             match judgement.class {
                 Class::NotFound(_) => absent.push(evidence),
+                // On a closed day the exchange serves the session before.
+                Class::StaleContent if closed => absent.push(evidence),
                 _ => return Ok(self.refuse(request, &judgement, evidence)),
             }
         }
-        let absence = absence(&self.calendar, dataset, date, self.clock.now());
+        let mut absent_because = absence(&calendar, dataset, date, self.clock.now());
+        if absent_because == Absence::Gap {
+            let calendar = self.almanac.explain(self.look(date, deadline)).await?;
+            absent_because = absence(&calendar, dataset, date, self.clock.now());
+        }
+        if absent_because == Absence::Expected {
+            // Disputed days count as holidays: the master lists them and there is no file.
+            let kind = if closed { calendar.kind(date) } else { DayKind::Holiday };
+            return Ok(Fetch::Closed { kind });
+        }
         let reason = absent.join("; ");
-        info!(%dataset, trade_date = %date, state = absence.as_str(), reason, "report is not there");
-        Ok(Fetch::NotPublished { absence, reason })
+        info!(%dataset, trade_date = %date, state = absent_because.as_str(), reason, "report is not there");
+        Ok(Fetch::NotPublished { absence: absent_because, reason })
     }
 
     /// Asks whether the report that is there has changed. What is there is never lost: a correction is kept beside it,
     /// and an answer that is no report leaves everything as it is.
     async fn recheck(&self, request: &FetchRequest, present: &Facts, deadline: Deadline) -> Result<Fetch, FetchError> {
         let FetchRequest { dataset, trade_date: date, .. } = *request;
+        let calendar = self.almanac.calendar();
         let reports = dataset.reports(date);
         let same = reports.iter().find(|report| present.url.ends_with(&report.path));
         let report = same.or(reports.first()).expect("every dataset has a report");
         let known = Known { url: &present.url, headers: &present.headers };
-        let found = self.exchange.ask(Question { dataset, date, report, known: Some(known), deadline }).await?;
+        let found = self
+            .exchange
+            .ask(Question {
+                dataset,
+                date,
+                report: Cow::Borrowed(report),
+                calendar: &calendar,
+                known: Some(known),
+                deadline,
+            })
+            .await?;
         let stays = |recheck| Ok(Fetch::Available { raw: present.raw(), downloaded: false, recheck });
         let judgement = match found {
             Finding::Fetched(fetched) if Sha256::of(&fetched.answer.body) == present.artifact.sha256 => {
@@ -249,7 +293,7 @@ impl Fetcher {
 
     fn refuse(&self, request: &FetchRequest, judgement: &Judgement, reason: String) -> Fetch {
         let FetchRequest { dataset, trade_date, .. } = *request;
-        let waiting = match absence(&self.calendar, dataset, trade_date, self.clock.now()) {
+        let waiting = match absence(&self.almanac.calendar(), dataset, trade_date, self.clock.now()) {
             Absence::Pending => true,
             Absence::Gap | Absence::Unknown | Absence::Expected => false,
         };

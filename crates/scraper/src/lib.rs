@@ -7,6 +7,7 @@
 //! The order inside: calendar, raw store, then the exchange with pace, circuit breaker, cookies, one request, judgement,
 //! retry. Network is touched in one module, the lake in one other.
 
+mod almanac;
 mod classify;
 mod clock;
 mod config;

@@ -1,10 +1,11 @@
 //! Asks an exchange for one report: pace, breaker, session, request, judgement, retry.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
-use champion_decode::{Inspection, Refusal, inspect};
+use champion_decode::{Inspection, Refusal, holiday_master, inspect};
 use champion_lake::Lake;
-use champion_market_data::{Calendar, Dataset, Report, TradeDate};
+use champion_market_data::{Calendar, Dataset, Era, Report, TradeDate};
 use champion_retry::{Deadline, Decision, GiveUp, Policy};
 use tracing::{debug, warn};
 use url::Url;
@@ -30,20 +31,52 @@ pub(crate) struct Exchange {
     api: Host,
     policy: Policy,
     min_rows: MinRows,
-    calendar: Calendar,
     clock: Clock,
 }
 
 /// Which report is wanted, and until when.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Question<'a> {
     pub(crate) dataset: Dataset,
     pub(crate) date: TradeDate,
-    pub(crate) report: &'a Report,
+    pub(crate) report: Cow<'a, Report>,
+    pub(crate) calendar: &'a Calendar,
     /// What is there already; then only a change is of interest.
     pub(crate) known: Option<Known<'a>>,
     pub(crate) deadline: Deadline,
 }
+
+impl<'a> Question<'a> {
+    /// Asks for the holidays of a year, at the API that publishes corporate actions.
+    pub(crate) fn holiday_master(year: i32, calendar: &'a Calendar, deadline: Deadline) -> Self {
+        let date = TradeDate::from_ymd(year, 1, 1).expect("the years of trade dates have a first of January");
+        let report = Cow::Owned(Report {
+            era: Era::ApiJson,
+            host: Source::NseApi.host(),
+            path: format!("{HOLIDAY_MASTER}?type=trading&year={year}"),
+            file_name: format!("holiday_master_{year}.json"),
+            referer: "https://www.nseindia.com/resources/exchange-communication-holidays",
+            needs_session: true,
+        });
+        Self { dataset: Dataset::CorporateActions, date, report, calendar, known: None, deadline }
+    }
+
+    /// Looks inside what came, as the decoder of what was asked for does.
+    fn inspector(&self) -> impl FnOnce(&[u8]) -> Result<Inspection, Refusal> + Send + use<> {
+        let (dataset, year) = (self.dataset, self.date.month().0);
+        let holidays = self.report.path.starts_with(HOLIDAY_MASTER);
+        move |body| {
+            if !holidays {
+                return inspect(body, dataset);
+            }
+            let rows = holiday_master(body, year)?.map_or(0, |list| list.days.len() as u64);
+            Ok(Inspection { era: Era::ApiJson, content_date: None, rows })
+        }
+    }
+}
+
+/// Path of the holiday master.
+const HOLIDAY_MASTER: &str = "/api/holiday-master";
 
 /// An earlier answer to the same question.
 #[derive(Debug, Clone, Copy)]
@@ -79,13 +112,7 @@ struct Attempt {
 }
 
 impl Exchange {
-    pub(crate) fn new(
-        config: &Config,
-        lake: &Lake,
-        calendar: Calendar,
-        clock: Clock,
-        metrics: &Metrics,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config, lake: &Lake, clock: Clock, metrics: &Metrics) -> Result<Self, Error> {
         let host = |source: Source| Host::new(source, config, lake, &clock, metrics);
         Ok(Self {
             addresses: Addresses::new(&config.source),
@@ -93,7 +120,6 @@ impl Exchange {
             api: host(Source::NseApi)?,
             policy: config.retry.policy(),
             min_rows: config.min_rows,
-            calendar,
             clock,
         })
     }
@@ -103,7 +129,7 @@ impl Exchange {
     /// # Errors
     /// [`FetchError`] when there is no answer.
     pub(crate) async fn ask(&self, question: Question<'_>) -> Result<Finding, FetchError> {
-        let host = self.host(Source::of(question.report));
+        let host = self.host(Source::of(&question.report));
         match self.ask_host(host, question).await {
             Ok(finding) => Ok(finding),
             Err(Stop::Silent(silence)) => silent(host.source, silence),
@@ -170,12 +196,12 @@ impl Exchange {
         question: &Question<'_>,
         attempts: u32,
     ) -> Result<Attempt, FetchError> {
-        let report = question.report;
+        let report = &question.report;
         let known = question.known.filter(|known| known.url == address.url.as_str()).map(|known| known.headers);
         let resend_count = attempts - 1;
         let get = Get { address, referer: report.referer, known, resend_count, deadline: question.deadline };
         let received = host.client.get(get).await;
-        let inspection = look_inside(&received, question.dataset).await?;
+        let inspection = look_inside(&received, question.inspector()).await?;
         let asked = Asked {
             dataset: question.dataset,
             date: question.date,
@@ -183,7 +209,7 @@ impl Exchange {
             needs_session: report.needs_session,
             min_rows: self.min_rows.of(report.era),
             conditional: known.is_some(),
-            calendar: &self.calendar,
+            calendar: question.calendar,
             now: self.clock.now(),
         };
         let judgement = classify(&received, inspection.as_ref(), &asked);
@@ -257,11 +283,14 @@ impl Exchange {
 }
 
 /// Looks inside an answer, away from the threads that serve requests.
-async fn look_inside(received: &Received, dataset: Dataset) -> Result<Option<Result<Inspection, Refusal>>, FetchError> {
+async fn look_inside(
+    received: &Received,
+    inspector: impl FnOnce(&[u8]) -> Result<Inspection, Refusal> + Send + 'static,
+) -> Result<Option<Result<Inspection, Refusal>>, FetchError> {
     match received {
         Received::Answer(answer) if is_worth_inspecting(answer) => {
             let body = answer.body.clone();
-            Ok(Some(tokio::task::spawn_blocking(move || inspect(&body, dataset)).await?))
+            Ok(Some(tokio::task::spawn_blocking(move || inspector(&body)).await?))
         }
         Received::Answer(_) | Received::Failure(_) => Ok(None),
     }

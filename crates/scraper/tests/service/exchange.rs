@@ -67,6 +67,11 @@ impl Exchange {
         self.script.lock().expect("no panic while held").seen.clone()
     }
 
+    /// The requests that went to the host of the files.
+    pub(crate) fn seen_by_the_archive(&self) -> Vec<Seen> {
+        self.seen().into_iter().filter(|seen| seen.path.contains("nsearchives")).collect()
+    }
+
     pub(crate) fn paths(&self) -> Vec<String> {
         self.seen().into_iter().map(|seen| seen.path).collect()
     }

@@ -133,7 +133,7 @@ impl Scraper {
         }
     }
 
-    async fn ask(&self, dataset: &str, date: &str, recheck: bool) -> Result<Outcome, Status> {
+    pub(crate) async fn ask(&self, dataset: &str, date: &str, recheck: bool) -> Result<Outcome, Status> {
         let request = FetchRequest { recheck, ..request(dataset, date) };
         let response = self.client.clone().fetch(request).await?.into_inner();
         Ok(response.outcome.expect("an outcome"))

@@ -105,7 +105,7 @@ async fn promise_31_requests_of_two_processes_together_keep_the_pace() {
         };
         let (one, two) = (ask(&first), ask(&second));
         futures::future::join_all(one.into_iter().chain(two)).await;
-        let seen = first.exchange.seen();
+        let seen = first.exchange.seen_by_the_archive();
         assert_eq!(seen.len(), 16);
         let least = Duration::from_secs_f64(15.0 / requests_per_second);
         assert!(span(&seen) >= least.mul_f64(0.95), "{:?} for {least:?}", span(&seen));
@@ -124,7 +124,7 @@ async fn without_the_register_a_process_keeps_its_own_pace() {
     for date in &SESSIONS[..4] {
         scraper.not_published("full_bhavcopy", date).await;
     }
-    let seen = scraper.exchange.seen();
+    let seen = scraper.exchange.seen_by_the_archive();
     assert_eq!(seen.len(), 4);
     assert!(span(&seen) >= Duration::from_millis(114), "{:?}", span(&seen));
 }
