@@ -37,7 +37,7 @@ fn five_failures_open_it_and_four_do_not() {
 }
 
 #[test]
-fn a_source_that_fails_every_second_time_opens_it_within_its_window() {
+fn promise_17_a_source_that_fails_every_second_time_opens_it_within_its_window() {
     let now = Instant::now();
     let mut breaker = breaker();
     let mut calls = 0;
@@ -59,6 +59,17 @@ fn a_source_that_fails_now_and_then_never_opens_it() {
 }
 
 #[test]
+fn promise_17_an_open_breaker_rejects_in_less_than_a_millisecond() {
+    let now = Instant::now();
+    let mut breaker = opened(now);
+    let began = Instant::now();
+    for _ in 0..10_000 {
+        assert!(breaker.try_acquire(now).is_err());
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "10,000 rejections took {:?}", began.elapsed());
+}
+
+#[test]
 fn an_open_breaker_rejects_and_says_for_how_long() {
     let now = Instant::now();
     let mut breaker = opened(now);
@@ -68,7 +79,7 @@ fn an_open_breaker_rejects_and_says_for_how_long() {
 }
 
 #[test]
-fn half_open_lets_k_probes_through_and_closes_after_k_successes() {
+fn promise_17_half_open_lets_k_probes_through_and_closes_after_k_successes() {
     let now = Instant::now();
     let mut breaker = opened(now);
     let later = now + OPEN_FOR;
@@ -91,7 +102,7 @@ fn one_failed_probe_opens_it_again() {
 }
 
 #[test]
-fn a_hung_probe_cannot_hold_it_half_open() {
+fn promise_17_a_hung_probe_cannot_hold_it_half_open() {
     let now = Instant::now();
     let mut breaker = opened(now);
     let probing = now + OPEN_FOR;

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hundred_jobs_against_a_dead_host_stay_within_the_budget() {
+    fn promise_18_a_hundred_jobs_against_a_dead_host_stay_within_the_budget() {
         let now = Instant::now();
         let mut budget = Budget::new(BudgetConfig::default());
         let mut attempts = 0;

@@ -311,6 +311,10 @@ fn judge_content(answer: &Answer, inspection: Option<&Result<Inspection, Refusal
         Some(_) => {}
     }
     match inspection {
+        // Every table of the exchange ends its last line; one that does not was read while it was written.
+        Some(Ok(_)) if asked.era == Era::Full && answer.body.last() != Some(&b'\n') => {
+            judged(Class::Truncated, "the last line has no end".to_owned())
+        }
         Some(Ok(found)) => judge_inspection(found, asked),
         Some(Err(refusal)) => judge_decoder_refusal(refusal),
         None => judged(Class::Malformed, "nobody has looked inside".to_owned()),

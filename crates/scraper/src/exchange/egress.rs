@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_private_loopback_or_metadata_address_is_public() {
+    fn promise_28_no_private_loopback_or_metadata_address_is_public() {
         for address in [
             "10.0.0.1",
             "127.0.0.1",
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_keeps_scheme_host_and_port() {
+    fn promise_28_a_redirect_keeps_scheme_host_and_port() {
         let first = Url::parse("https://nsearchives.nseindia.com/a").expect("a URL");
         let refused = |next: &str| refuse(&first, &Url::parse(next).expect("a URL"), true).is_some();
         assert!(!refused("https://nsearchives.nseindia.com/b"));

@@ -276,6 +276,35 @@ fn failure(kind: FailureKind, detail: impl Into<String>) -> Failure {
 mod tests {
     use super::*;
 
+    /// A listener that must see nobody, and a client of the exchange itself asked for a URL on that port.
+    async fn asked_in_public(url: impl FnOnce(u16) -> String) -> (Received, bool) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = url(listener.local_addr().expect("bound").port());
+        let mut config = crate::Config::defaults().expect("the defaults load");
+        config.source.allow_network = true;
+        let client = HttpClient::new(&config.source, &config.limits, None).expect("a client");
+        let address = Address { url: url.parse().expect("a URL"), public: true };
+        let deadline = Deadline::after(std::time::Instant::now(), Duration::from_secs(5));
+        let get = Get { address: &address, referer: "https://x/", known: None, resend_count: 0, deadline };
+        let received = client.get(get).await;
+        let connected = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await.is_ok();
+        (received, connected)
+    }
+
+    #[tokio::test]
+    async fn promise_28_a_name_that_resolves_to_a_private_address_is_refused_before_connecting() {
+        let (received, connected) = asked_in_public(|port| format!("https://localhost:{port}/report.csv")).await;
+        assert!(matches!(&received, Received::Failure(failure) if failure.detail.contains("private")), "{received:?}");
+        assert!(!connected);
+    }
+
+    #[tokio::test]
+    async fn promise_28_the_exchange_itself_is_never_asked_without_tls() {
+        let (received, connected) = asked_in_public(|port| format!("http://localhost:{port}/report.csv")).await;
+        assert!(matches!(received, Received::Failure(_)), "{received:?}");
+        assert!(!connected);
+    }
+
     #[test]
     fn a_refused_certificate_is_told_from_a_broken_handshake() {
         let wrap = |error: rustls::Error| io::Error::new(io::ErrorKind::InvalidData, error);

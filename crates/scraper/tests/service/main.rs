@@ -9,5 +9,6 @@ mod harness;
 mod rechecks;
 mod sessions;
 mod shared;
+mod sockets;
 mod sources;
 mod traces;
