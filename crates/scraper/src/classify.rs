@@ -58,6 +58,8 @@ pub enum Class {
     SoftBlock,
     /// A good file of another day.
     StaleContent,
+    /// A good file of the right day with the rows of the session before.
+    CopiedSession,
     /// A good file with too few rows to be a session.
     TooFewRows,
     /// A file of another form than the report has.
@@ -113,6 +115,7 @@ impl Class {
             Self::NotFound(_) => "not_found",
             Self::SoftBlock => "soft_block",
             Self::StaleContent => "stale_content",
+            Self::CopiedSession => "copied_session",
             Self::TooFewRows => "too_few_rows",
             Self::Malformed => "malformed",
             Self::Truncated => "truncated",
@@ -140,6 +143,7 @@ impl Class {
             Self::Blocked => Action::Silence,
             Self::SoftBlock
             | Self::StaleContent
+            | Self::CopiedSession
             | Self::TooFewRows
             | Self::Malformed
             | Self::Untrusted
@@ -157,6 +161,7 @@ impl Class {
             | Self::Unchanged
             | Self::NotFound(_)
             | Self::StaleContent
+            | Self::CopiedSession
             | Self::TooFewRows
             | Self::Malformed
             | Self::TooLarge
@@ -183,6 +188,7 @@ impl Class {
             | Self::NotFound(_)
             | Self::SoftBlock
             | Self::StaleContent
+            | Self::CopiedSession
             | Self::TooFewRows
             | Self::Malformed
             | Self::Truncated
@@ -208,7 +214,9 @@ impl Class {
             | Self::Transient
             | Self::Stalled => true,
             // Until the evening the exchange may serve the previous session under today's name, or a file half filled.
-            Self::NotFound(_) | Self::StaleContent | Self::TooFewRows | Self::Malformed => waiting,
+            Self::NotFound(_) | Self::StaleContent | Self::CopiedSession | Self::TooFewRows | Self::Malformed => {
+                waiting
+            }
             Self::Ok | Self::Unchanged | Self::Untrusted | Self::TooLarge | Self::Redirected | Self::Unexpected => {
                 false
             }

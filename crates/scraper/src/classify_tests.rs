@@ -177,12 +177,13 @@ fn not_modified_is_an_answer_to_a_condition_only() {
     assert_eq!(classify(&answer(304, ""), None, &asked(false)).class, Class::Unexpected);
 }
 
-const ALL: [Class; 17] = [
+const ALL: [Class; 18] = [
     Class::Ok,
     Class::Unchanged,
     Class::NotFound(Absence::Gap),
     Class::SoftBlock,
     Class::StaleContent,
+    Class::CopiedSession,
     Class::TooFewRows,
     Class::Malformed,
     Class::Truncated,

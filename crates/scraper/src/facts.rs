@@ -39,6 +39,17 @@ pub struct Facts {
     pub trace_id: Option<String>,
 }
 
+/// Why bytes were set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Refusal {
+    /// What the answer is.
+    pub(crate) class: &'static str,
+    /// For people, with the evidence.
+    pub(crate) reason: String,
+    /// The facts of the answer; `artifact` is what the bytes would be as raw.
+    pub(crate) facts: Facts,
+}
+
 impl Facts {
     /// The current form.
     pub const VERSION: u32 = 1;

@@ -12,8 +12,9 @@ use tracing::{info, warn};
 use crate::almanac::{Almanac, Look};
 use crate::classify::{Class, Judgement};
 use crate::config::Config;
+use crate::copied::Rows;
 use crate::exchange::{Exchange, Fetched, Finding, Known, Question};
-use crate::facts::Facts;
+use crate::facts::{Facts, Refusal};
 use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
 use crate::raw_store::{RawStore, reference};
@@ -182,9 +183,10 @@ impl Fetcher {
                 })
                 .await?;
             let judgement = match found {
-                Finding::Fetched(fetched) => {
-                    return self.keep(request, &report, *fetched, Recheck::NotAsked).await;
-                }
+                Finding::Fetched(fetched) => match self.copied(request, &report, &fetched).await? {
+                    None => return self.keep(request, &report, *fetched, Recheck::NotAsked).await,
+                    Some(judgement) => judgement,
+                },
                 Finding::Judged(judgement) => judgement,
             };
             let evidence = evidence(&report, &judgement);
@@ -235,10 +237,16 @@ impl Fetcher {
             Finding::Fetched(fetched) if Sha256::of(&fetched.answer.body) == present.artifact.sha256 => {
                 return stays(Recheck::Answered);
             }
-            Finding::Fetched(fetched) => match shrunk(present.rows, fetched.inspection.rows) {
-                None => return self.keep(request, report, *fetched, Recheck::Answered).await,
-                Some(judgement) => judgement,
-            },
+            Finding::Fetched(fetched) => {
+                let mut refused = shrunk(present.rows, fetched.inspection.rows);
+                if refused.is_none() {
+                    refused = self.copied(request, report, &fetched).await?;
+                }
+                match refused {
+                    None => return self.keep(request, report, *fetched, Recheck::Answered).await,
+                    Some(judgement) => judgement,
+                }
+            }
             Finding::Judged(judgement) => judgement,
         };
         if judgement.class == Class::Unchanged {
@@ -257,27 +265,11 @@ impl Fetcher {
         fetched: Fetched,
         recheck: Recheck,
     ) -> Result<Fetch, FetchError> {
-        let FetchRequest { dataset, exchange, trade_date, .. } = *request;
-        let Fetched { url, answer, inspection, attempts } = fetched;
-        let observed_at = self.clock.now();
-        let facts = Facts {
-            version: Facts::VERSION,
-            dataset,
-            exchange,
-            trade_date,
-            artifact: reference(exchange, dataset, trade_date, &answer.body, &report.file_name),
-            era: inspection.era,
-            rows: inspection.rows,
-            url: url.to_string(),
-            status: answer.status,
-            headers: answer.headers,
-            observed_at,
-            attempts,
-            run_id: request.run_id.clone(),
-            trace_id: current_trace_id(),
-        };
+        let FetchRequest { dataset, trade_date, .. } = *request;
+        let facts = self.facts(request, report, &fetched);
+        let Fetched { answer, inspection, attempts, .. } = fetched;
         let raw = self.store.keep(answer.body, facts).await?;
-        self.metrics.file_downloaded(dataset, observed_at);
+        self.metrics.file_downloaded(dataset, self.clock.now());
         info!(
             %dataset,
             %trade_date,
@@ -289,6 +281,72 @@ impl Fetcher {
             "raw artifact stored"
         );
         Ok(Fetch::Available { raw, downloaded: true, recheck })
+    }
+
+    fn facts(&self, request: &FetchRequest, report: &Report, fetched: &Fetched) -> Facts {
+        let FetchRequest { dataset, exchange, trade_date, .. } = *request;
+        let Fetched { url, answer, inspection, attempts } = fetched;
+        Facts {
+            version: Facts::VERSION,
+            dataset,
+            exchange,
+            trade_date,
+            artifact: reference(exchange, dataset, trade_date, &answer.body, &report.file_name),
+            era: inspection.era,
+            rows: inspection.rows,
+            url: url.to_string(),
+            status: answer.status,
+            headers: answer.headers.clone(),
+            observed_at: self.clock.now(),
+            attempts: *attempts,
+            run_id: request.run_id.clone(),
+            trace_id: current_trace_id(),
+        }
+    }
+
+    /// Sets a file aside whose rows are those of the session before; without that session in the lake nothing is proven.
+    async fn copied(
+        &self,
+        request: &FetchRequest,
+        report: &Report,
+        fetched: &Fetched,
+    ) -> Result<Option<Judgement>, FetchError> {
+        let FetchRequest { dataset, exchange, trade_date, .. } = *request;
+        let Some(previous) = self.previous(request).await? else { return Ok(None) };
+        let Some(before) = self.store.bytes(&previous).await? else { return Ok(None) };
+        let (new, day) = (fetched.answer.body.clone(), previous.trade_date);
+        let compare = move || {
+            let new = Rows::of(&new, dataset, exchange, trade_date)?;
+            new.copied_from(&Rows::of(&before, dataset, exchange, day)?)
+        };
+        let Some(share) = tokio::task::spawn_blocking(compare).await? else { return Ok(None) };
+        let percent = (share * 1000.0).round() / 10.0;
+        let reason = format!("{percent} % of the rows are those of {day} ({})", previous.artifact.key);
+        let class = Class::CopiedSession;
+        let facts = self.facts(request, report, fetched);
+        let refusal = Refusal { class: class.as_str(), reason: reason.clone(), facts };
+        let key = self.store.set_aside(fetched.answer.body.clone(), refusal).await?;
+        Ok(Some(Judgement { class, reason: format!("{reason}; set aside as {key}"), retry_after: None }))
+    }
+
+    /// Returns the newest raw session before the one that is asked for, where it may be the one just before.
+    async fn previous(&self, request: &FetchRequest) -> Result<Option<Facts>, FetchError> {
+        let FetchRequest { dataset, exchange, trade_date, .. } = *request;
+        let days = match dataset {
+            Dataset::Bhavcopy | Dataset::FullBhavcopy => DAYS_BACK,
+            Dataset::CorporateActions => 0,
+        };
+        let mut day = trade_date;
+        for _ in 0..days {
+            day = day.previous();
+            if self.calendar.kind(day).has_session() == Some(false) {
+                continue;
+            }
+            if let Some(facts) = self.store.latest(exchange, dataset, day).await? {
+                return Ok(Some(facts));
+            }
+        }
+        Ok(None)
     }
 
     fn refuse(&self, request: &FetchRequest, judgement: &Judgement, reason: String) -> Fetch {
@@ -303,6 +361,9 @@ impl Fetcher {
         Fetch::Refused { class, reason, retryable }
     }
 }
+
+/// How far back the session before is looked for: no two sessions lie further apart.
+const DAYS_BACK: u32 = 10;
 
 /// Refuses a correction that lost more than a tenth of the rows: corrections change a few lines, and a file cut at the end
 /// of a line looks whole otherwise.

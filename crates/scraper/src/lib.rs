@@ -11,6 +11,7 @@ mod almanac;
 mod classify;
 mod clock;
 mod config;
+mod copied;
 mod error;
 mod exchange;
 mod facts;

@@ -7,7 +7,7 @@ use champion_market_data::{ArtifactRef, Dataset, Exchange, RawArtifact, Sha256, 
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
 
-use crate::facts::Facts;
+use crate::facts::{Facts, Refusal};
 
 /// How the key of facts ends.
 const FACTS: &str = ".facts.json";
@@ -70,6 +70,35 @@ impl RawStore {
             Err(error) => return Err(error),
         }
         Ok(facts.raw())
+    }
+
+    /// Keeps bytes that are not the report for people to look at, with facts and reason beside them; never as raw.
+    /// Returns their key.
+    pub(crate) async fn set_aside(&self, bytes: Bytes, refusal: Refusal) -> Result<String, LakeError> {
+        let Facts { dataset, exchange, trade_date, ref artifact, .. } = refusal.facts;
+        let file = artifact.key.rsplit('/').next().unwrap_or_default();
+        let folder = format!("quarantine/raw/{dataset}/{exchange}/{trade_date}");
+        let key = format!("{folder}/{file}");
+        let reason = format!("{folder}/{}.reason.json", artifact.sha256);
+        self.lake.put_if_absent(&key, bytes).await?;
+        let json = serde_json::to_vec_pretty(&refusal).expect("a refusal is plain data");
+        match self.lake.put_if_absent(&reason, Bytes::from(json)).await {
+            // It was set aside before; the first reason stays.
+            Ok(_) | Err(LakeError::Conflict { .. }) => Ok(key),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the bytes that facts speak of; damaged ones are as good as none.
+    pub(crate) async fn bytes(&self, facts: &Facts) -> Result<Option<Bytes>, LakeError> {
+        match self.lake.get_verified(&facts.artifact).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error @ (LakeError::NotFound { .. } | LakeError::Corrupt { .. })) => {
+                warn!(%error, "raw bytes cannot be read");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Facts that cannot be read are as good as none: the report is asked again and nothing is lost.

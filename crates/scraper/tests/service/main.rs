@@ -3,6 +3,7 @@
 mod answers;
 mod calendar;
 mod disk_faults;
+mod copies;
 mod exchange;
 mod faults;
 mod harness;
