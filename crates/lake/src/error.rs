@@ -42,6 +42,12 @@ pub enum LakeError {
         /// The key.
         key: String,
     },
+    /// Another process wrote in the meantime, or the turn was lost; trying again helps.
+    #[error("{key} was changed by another process in the meantime")]
+    Raced {
+        /// The key.
+        key: String,
+    },
     /// The store failed: no space, no permission, an input or output error.
     #[error("cannot {action} {key}: {}", cause(source))]
     Store {
@@ -92,7 +98,7 @@ impl LakeError {
             Self::Open { .. } => LakeErrorKind::Invalid,
             Self::NotFound { .. } => LakeErrorKind::NotFound,
             Self::Corrupt { .. } | Self::Conflict { .. } => LakeErrorKind::Corrupt,
-            Self::Store { .. } => LakeErrorKind::Unavailable,
+            Self::Store { .. } | Self::Raced { .. } => LakeErrorKind::Unavailable,
         }
     }
 }

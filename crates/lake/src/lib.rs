@@ -3,14 +3,23 @@
 //! Every write is durable when it returns (file and directory are synced) and atomic for readers: a key is absent or
 //! whole. Raw bytes go in by [`Lake::put_if_absent`], which never rewrites; curated files by [`Lake::publish`], which
 //! replaces. [`Lake::get_verified`] reads nothing that does not match its reference. What several processes agree
-//! on is a register, changed by [`Lake::update`].
+//! on is a register, changed by [`Lake::update`]; what only one of them may do at a time is done in a [`Turn`].
+//!
+//! On a folder a write is: the folders of the key, each synced in the one above; a temporary file `<name>#<n>` beside the
+//! target, written and synced; a rename (or, for a create-once key, a hard link) to the name; a sync of the folder. A process
+//! that dies leaves at most the temporary file, which no listing of the lake shows and no `*.parquet` matches
+//! ([`Lake::leftovers`]).
 
 mod error;
+mod folder;
 mod register;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod turn;
 
 pub use error::{LakeError, LakeErrorKind};
+pub use folder::Leftover;
 pub use register::Change;
-pub use store::{Lake, PutOutcome};
+pub use store::{Entry, Lake, PutOutcome};
+pub use turn::{Seen, Turn};

@@ -12,7 +12,7 @@ use champion_market_data::Sha256;
 use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion};
 
 use crate::LakeError;
-use crate::store::{Lake, path_of};
+use crate::store::{Lake, io_failed, path_of};
 
 /// What a change of a register comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,11 +46,11 @@ impl Lake {
             let _lock = tokio::task::spawn_blocking(move || locked(&lock))
                 .await
                 .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-                .map_err(|error| failed("lock", key, error))?;
+                .map_err(|error| io_failed("lock", key, error))?;
             return match change(self.get(key).await?.as_ref()) {
                 Change::Keep(outcome) => Ok(outcome),
                 Change::Write(bytes, outcome) => {
-                    write_through(folder, key, &bytes).map_err(|error| failed("write", key, error))?;
+                    write_through(folder, key, &bytes).map_err(|error| io_failed("write", key, error))?;
                     Ok(outcome)
                 }
             };
@@ -87,7 +87,7 @@ impl Lake {
                 Err(source) => return Err(store_failed("write", source)),
             }
         }
-        Err(failed("write", key, std::io::Error::other(format!("{MAX_RACES} races lost in a row"))))
+        Err(io_failed("write", key, std::io::Error::other(format!("{MAX_RACES} races lost in a row"))))
     }
 }
 
@@ -110,18 +110,13 @@ fn lock_of(folder: &FilePath, key: &str) -> PathBuf {
     folder.join(".locks").join(format!("{}.lock", Sha256::of(key.as_bytes())))
 }
 
-fn locked(path: &FilePath) -> std::io::Result<File> {
+pub(crate) fn locked(path: &FilePath) -> std::io::Result<File> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent)?;
     }
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
     file.lock()?;
     Ok(file)
-}
-
-fn failed(action: &'static str, key: &str, error: std::io::Error) -> LakeError {
-    let source = object_store::Error::Generic { store: "lake", source: Box::new(error) };
-    LakeError::Store { action, key: key.to_owned(), source }
 }
 
 #[cfg(test)]

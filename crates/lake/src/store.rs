@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use champion_market_data::{ArtifactRef, Sha256};
+use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use crate::LakeError;
+use crate::folder::Folder;
 
 /// Whether a create-once write found the key free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +24,23 @@ pub enum PutOutcome {
     AlreadyThere,
 }
 
+/// What a listing says of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// When it was written, by the clock of the store.
+    pub modified: DateTime<Utc>,
+}
+
 /// Bytes by key. Cloning is cheap; all clones share the store.
 #[derive(Clone)]
 pub struct Lake {
     store: Arc<dyn ObjectStore>,
     /// The folder of a lake on a file system.
-    folder: Option<Arc<FilePath>>,
+    pub(crate) folder: Option<Arc<Folder>>,
 }
 
 impl fmt::Debug for Lake {
@@ -43,12 +56,12 @@ impl Lake {
     /// [`LakeError::Open`] when the folder cannot be made or read.
     pub fn open_folder(folder: &FilePath) -> Result<Self, LakeError> {
         let failed = |reason: String| LakeError::Open { place: folder.display().to_string(), reason };
-        std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
+        let place = Folder::create(folder).map_err(|error| failed(error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| failed(error.to_string()))?;
         let store: Arc<dyn ObjectStore> = Arc::new(store.with_fsync(true));
         #[cfg(feature = "testing")]
         let store = crate::testing::wrapped(folder, store);
-        Ok(Self { store, folder: Some(Arc::from(folder)) })
+        Ok(Self { store, folder: Some(Arc::new(place)) })
     }
 
     /// Puts the lake over any object store.
@@ -61,8 +74,20 @@ impl Lake {
         self.store.as_ref()
     }
 
+    /// Puts the lake over a store that behaves as a folder does; the locks lie in `folder`.
+    #[cfg(feature = "testing")]
+    pub(crate) fn over_as_folder(store: Arc<dyn ObjectStore>, folder: &FilePath) -> Self {
+        Self { store, folder: Some(Arc::new(Folder::of_locks(folder))) }
+    }
+
     pub(crate) fn folder(&self) -> Option<&FilePath> {
-        self.folder.as_deref()
+        self.folder.as_deref().map(Folder::path)
+    }
+
+    /// Makes the folders of a key durable before something is written into them.
+    async fn prepare(&self, key: &str) -> Result<(), LakeError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        folder.prepare(key).await.map_err(|error| io_failed("write", key, error))
     }
 
     /// Writes bytes under a free key and never rewrites.
@@ -71,11 +96,18 @@ impl Lake {
     /// [`LakeError::Conflict`] when the key holds other bytes, [`LakeError::Store`] when the store fails.
     pub async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<PutOutcome, LakeError> {
         let path = path_of(key)?;
+        self.prepare(key).await?;
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.store.put_opts(&path, PutPayload::from(bytes.clone()), options).await {
             Ok(_) => Ok(PutOutcome::Created),
             Err(object_store::Error::AlreadyExists { .. }) => match self.get(key).await? {
-                Some(found) if found == bytes => Ok(PutOutcome::AlreadyThere),
+                Some(found) if found == bytes => {
+                    // Whoever wrote them may have been stopped before its last sync.
+                    if let Some(folder) = &self.folder {
+                        folder.sync(key).await.map_err(|error| io_failed("write", key, error))?;
+                    }
+                    Ok(PutOutcome::AlreadyThere)
+                }
                 _ => Err(LakeError::Conflict { key: key.to_owned() }),
             },
             Err(source) => Err(LakeError::Store { action: "write", key: key.to_owned(), source }),
@@ -88,6 +120,7 @@ impl Lake {
     /// [`LakeError::Store`] when the store fails; then the key holds what it held before.
     pub async fn publish(&self, key: &str, bytes: Bytes) -> Result<(), LakeError> {
         let path = path_of(key)?;
+        self.prepare(key).await?;
         self.store.put(&path, PutPayload::from(bytes)).await.map(|_| ()).map_err(|source| LakeError::Store {
             action: "write",
             key: key.to_owned(),
@@ -158,6 +191,38 @@ impl Lake {
         Ok(keys)
     }
 
+    /// Lists what lies below a folder with length and age, sorted by key.
+    ///
+    /// # Errors
+    /// [`LakeError::Store`] when the store fails.
+    pub async fn list_entries(&self, folder: &str) -> Result<Vec<Entry>, LakeError> {
+        let failed = |source| LakeError::Store { action: "list", key: folder.to_owned(), source };
+        let found: Vec<_> = self.store.list(Some(&path_of(folder)?)).try_collect().await.map_err(failed)?;
+        let entry = |meta: object_store::ObjectMeta| Entry {
+            key: meta.location.to_string(),
+            bytes: meta.size,
+            modified: meta.last_modified,
+        };
+        let mut entries: Vec<Entry> = found.into_iter().map(entry).collect();
+        entries.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(entries)
+    }
+
+    /// Moves damaged bytes out of the way, below `quarantine/damaged/`, and returns where they are; `None` when there is
+    /// nothing under the key.
+    ///
+    /// # Errors
+    /// [`LakeError::Store`] when the store fails; the bytes then still lie under their key.
+    pub async fn set_aside(&self, key: &str) -> Result<Option<String>, LakeError> {
+        let Some(bytes) = self.get(key).await? else { return Ok(None) };
+        let found = Sha256::of(&bytes);
+        // The name says what the bytes are, so that the same damage twice is one file.
+        let aside = format!("quarantine/damaged/{key}.{found}");
+        self.put_if_absent(&aside, bytes).await?;
+        self.delete(key).await?;
+        Ok(Some(aside))
+    }
+
     /// Removes a key; an absent one is fine.
     ///
     /// # Errors
@@ -171,6 +236,11 @@ impl Lake {
     }
 }
 
+pub(crate) fn io_failed(action: &'static str, key: &str, error: std::io::Error) -> LakeError {
+    let source = object_store::Error::Generic { store: "lake", source: Box::new(error) };
+    LakeError::Store { action, key: key.to_owned(), source }
+}
+
 pub(crate) fn path_of(key: &str) -> Result<Path, LakeError> {
     Path::parse(key).map_err(|error| LakeError::Store {
         action: "name",
@@ -180,65 +250,5 @@ pub(crate) fn path_of(key: &str) -> Result<Path, LakeError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lake() -> (tempfile::TempDir, Lake) {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let lake = Lake::open_folder(folder.path()).expect("a lake");
-        (folder, lake)
-    }
-
-    fn reference(key: &str, bytes: &[u8]) -> ArtifactRef {
-        ArtifactRef { key: key.to_owned(), sha256: Sha256::of(bytes), bytes: bytes.len() as u64, rows: 0 }
-    }
-
-    #[tokio::test]
-    async fn raw_bytes_are_created_once_and_never_rewritten() {
-        let (_folder, lake) = lake();
-        let key = "raw/nse/bhavcopy/2025-02-24/a.csv";
-        assert_eq!(lake.put_if_absent(key, Bytes::from("one")).await.expect("created"), PutOutcome::Created);
-        assert_eq!(lake.put_if_absent(key, Bytes::from("one")).await.expect("same"), PutOutcome::AlreadyThere);
-        let error = lake.put_if_absent(key, Bytes::from("two")).await.expect_err("other bytes are refused");
-        assert!(matches!(error, LakeError::Conflict { .. }), "{error}");
-        assert_eq!(lake.get(key).await.expect("readable").as_deref(), Some(&b"one"[..]));
-    }
-
-    #[tokio::test]
-    async fn a_flipped_bit_is_never_served() {
-        let (folder, lake) = lake();
-        let key = "curated/x/exchange=nse/year=2025/a.parquet";
-        lake.publish(key, Bytes::from("good bytes")).await.expect("published");
-        assert!(lake.get_verified(&reference(key, b"good bytes")).await.is_ok());
-        std::fs::write(folder.path().join(key), b"gooe bytes").expect("the file is ours");
-        let error = lake.get_verified(&reference(key, b"good bytes")).await.expect_err("a flipped bit");
-        assert_eq!(error.kind(), crate::LakeErrorKind::Corrupt);
-    }
-
-    #[tokio::test]
-    async fn a_key_never_leaves_the_folder() {
-        let (_folder, lake) = lake();
-        assert!(lake.publish("../outside", Bytes::from("x")).await.is_err());
-        assert!(lake.get("raw/../../outside").await.is_err());
-    }
-
-    #[tokio::test]
-    async fn keys_are_listed_in_order_below_their_folder_only() {
-        let (_folder, lake) = lake();
-        for key in ["raw/a/2", "raw/a/1", "raw/b/3"] {
-            lake.publish(key, Bytes::from("x")).await.expect("published");
-        }
-        assert_eq!(lake.list("raw/a").await.expect("listed"), ["raw/a/1", "raw/a/2"]);
-        assert!(lake.list("raw/none").await.expect("an absent folder is empty").is_empty());
-    }
-
-    #[tokio::test]
-    async fn absent_things_are_absent_and_not_errors() {
-        let (_folder, lake) = lake();
-        assert_eq!(lake.size("raw/none").await.expect("an answer"), None);
-        assert!(lake.get("raw/none").await.expect("an answer").is_none());
-        lake.delete("raw/none").await.expect("deleting nothing is fine");
-        let error = lake.get_verified(&reference("raw/none", b"")).await.expect_err("nothing there");
-        assert_eq!(error.kind(), crate::LakeErrorKind::NotFound);
-    }
-}
+#[path = "store_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use champion_lake::Lake;
+use champion_lake::{Lake, Seen, Turn};
 use champion_market_data::artifact::keys;
 use champion_market_data::columnar::SCHEMA_VERSION;
 use champion_market_data::{ArtifactRef, CuratedArtifact, Sha256, StagedArtifact};
@@ -72,7 +72,11 @@ impl Publisher {
         outcomes.into_iter().collect()
     }
 
-    /// Publishes one artifact, unless its manifest already names this content.
+    /// Publishes one artifact, unless its manifest already names this content, or content that is known since later.
+    ///
+    /// One writer a session among all processes on the lake; the manifest is replaced only as it was read. A late retry of
+    /// bytes that were corrected since (`observed_at` before the manifest's) changes nothing and is answered with the
+    /// correction, as unchanged.
     ///
     /// The order makes every crash harmless: the earlier version goes to the history, its manifest then says what takes its
     /// place, then the file is replaced, then the manifest. At every moment the file is whole and the manifest names what
@@ -99,24 +103,48 @@ impl Publisher {
 
     async fn write_in_turn(&self, staged: &StagedArtifact, run: &Run) -> Result<Written, WriteError> {
         let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
-        let _turn = self.locks.lock(staged).await;
-        let published = self.manifest(staged).await?;
-        if let Some(manifest) = &published
-            && manifest.staged_sha256 == staged.artifact.sha256
-            && manifest.writer_version == WRITER_VERSION
-            && self.lake.size(&manifest.key).await? == Some(manifest.bytes)
+        // Two waits: tasks of this process stand in line in memory, processes at the lake.
+        let _place = self.locks.lock(staged).await;
+        if let (Some(manifest), _) = self.manifest(staged).await?
+            && self.is_published(&manifest, staged).await?
         {
-            debug!(key = manifest.key, version = manifest.version, "artifact unchanged");
-            return Ok(Written { curated: manifest.curated(), unchanged: true });
+            return Ok(unchanged(&manifest));
+        }
+        let turn = self.lake.turn(&Manifest::key_of(staged)).await?;
+        let outcome = self.write_alone(staged, run, &turn).await;
+        turn.end().await;
+        outcome
+    }
+
+    /// Tells whether the artifact is what the session has, completely.
+    async fn is_published(&self, manifest: &Manifest, staged: &StagedArtifact) -> Result<bool, WriteError> {
+        Ok(manifest.staged_sha256 == staged.artifact.sha256
+            && manifest.writer_version == WRITER_VERSION
+            && manifest.replaced_by.is_none()
+            && self.lake.size(&manifest.key).await? == Some(manifest.bytes))
+    }
+
+    async fn write_alone(&self, staged: &StagedArtifact, run: &Run, turn: &Turn) -> Result<Written, WriteError> {
+        let (published, mut seen) = self.manifest(staged).await?;
+        if let Some(manifest) = &published {
+            if self.is_published(manifest, staged).await? {
+                return Ok(unchanged(manifest));
+            }
+            let late = staged.observed_at < manifest.observed_at;
+            if late && staged.artifact.sha256 != manifest.staged_sha256 {
+                info!(key = manifest.key, version = manifest.version, "artifact is older than the published one");
+                self.settle(manifest, turn, &seen).await?;
+                return Ok(unchanged(manifest));
+            }
         }
         let bytes = self.lake.get_verified(&staged.artifact).await?;
         let (parquet, sha256) = self.encode(bytes, staged).await?;
         let key = keys::curated(staged.table, staged.exchange, staged.trade_date);
         let version = match &published {
-            None => 1,
+            None => 1 + self.newest_in_history(staged).await?,
             // The same content: the file is missing or short, or other staged bytes hold the same rows.
             Some(manifest) if manifest.sha256 == sha256 => {
-                let stands = self.lake.size(&key).await? == Some(manifest.bytes);
+                let stands = self.stands(manifest).await?;
                 if !stands {
                     warn!(
                         key,
@@ -125,12 +153,18 @@ impl Publisher {
                     );
                     self.lake.publish(&key, parquet).await?;
                 }
+                self.settle(manifest, turn, &seen).await?;
                 return Ok(Written { curated: manifest.curated(), unchanged: stands });
             }
             Some(manifest) => {
-                self.keep_in_history(manifest).await?;
+                match self.keep_in_history(manifest).await {
+                    // The same rows in another encoding: nothing is lost with the file that was.
+                    Err(WriteError::EarlierVersionLost { .. }) if manifest.staged_sha256 == staged.artifact.sha256 => {}
+                    kept => kept?,
+                }
                 let version = manifest.version + 1;
-                self.announce(manifest, Replacement { version, sha256, bytes: parquet.len() as u64 }).await?;
+                let replacement = Replacement { version, sha256, bytes: parquet.len() as u64 };
+                seen = self.announce(manifest, Some(replacement), turn, seen).await?;
                 version
             }
         };
@@ -155,25 +189,64 @@ impl Publisher {
             replaced_by: None,
         };
         self.lake.publish(&manifest.key, parquet).await?;
-        self.lake.publish(&Manifest::key_of(staged), manifest.to_json()).await?;
+        self.lake.replace(turn, &Manifest::key_of(staged), &seen, manifest.to_json()).await?;
         info!(key = manifest.key, version, rows = manifest.rows, bytes = manifest.bytes, "artifact published");
         Ok(Written { curated: manifest.curated(), unchanged: false })
     }
 
-    async fn manifest(&self, staged: &StagedArtifact) -> Result<Option<Manifest>, WriteError> {
-        let key = Manifest::key_of(staged);
-        let Some(bytes) = self.lake.get(&key).await? else { return Ok(None) };
-        Manifest::from_json(&bytes).map(Some).map_err(|source| WriteError::Manifest { key, source })
+    /// Returns the newest earlier version that is kept, or 0: a session whose manifest was lost counts on from there.
+    async fn newest_in_history(&self, staged: &StagedArtifact) -> Result<u32, WriteError> {
+        let StagedArtifact { table, exchange, trade_date, .. } = staged;
+        let kept = self.lake.list(&format!("history/{table}/exchange={exchange}/{trade_date}")).await?;
+        let version = |key: &String| key.rsplit_once("/v")?.1.split_once('-')?.0.parse().ok();
+        Ok(kept.iter().filter_map(version).max().unwrap_or(0))
+    }
+
+    /// Tells whether the curated file is the manifest's. Only where a correction was cut off its bytes have to be read: a
+    /// file under a settled manifest is short or missing, or the sweep finds it.
+    async fn stands(&self, manifest: &Manifest) -> Result<bool, WriteError> {
+        if manifest.replaced_by.is_none() {
+            return Ok(self.lake.size(&manifest.key).await? == Some(manifest.bytes));
+        }
+        Ok(self.lake.get(&manifest.key).await?.is_some_and(|found| Sha256::of(&found) == manifest.sha256))
+    }
+
+    /// Takes back a correction that was announced and cut off: the file becomes the manifest's again.
+    async fn settle(&self, manifest: &Manifest, turn: &Turn, seen: &Seen) -> Result<(), WriteError> {
+        if manifest.replaced_by.is_none() {
+            return Ok(());
+        }
+        if !self.stands(manifest).await? {
+            let Manifest { table, exchange, trade_date, version, sha256, bytes, rows, .. } = *manifest;
+            let key = keys::history(table, exchange, trade_date, version, &sha256);
+            let kept = self.lake.get_verified(&ArtifactRef { key, sha256, bytes, rows }).await?;
+            self.lake.publish(&manifest.key, kept).await?;
+        }
+        self.announce(manifest, None, turn, seen.clone()).await.map(|_| ())
     }
 
     /// Says in the manifest which content is about to stand where its own does.
-    async fn announce(&self, manifest: &Manifest, replacement: Replacement) -> Result<(), WriteError> {
-        if manifest.replaced_by == Some(replacement) {
-            return Ok(());
+    async fn announce(
+        &self,
+        manifest: &Manifest,
+        replaced_by: Option<Replacement>,
+        turn: &Turn,
+        seen: Seen,
+    ) -> Result<Seen, WriteError> {
+        if manifest.replaced_by == replaced_by {
+            return Ok(seen);
         }
-        let announced = Manifest { replaced_by: Some(replacement), ..manifest.clone() };
+        let announced = Manifest { replaced_by, ..manifest.clone() };
         let key = keys::manifest(manifest.table, manifest.exchange, manifest.trade_date);
-        Ok(self.lake.publish(&key, announced.to_json()).await?)
+        Ok(self.lake.replace(turn, &key, &seen, announced.to_json()).await?)
+    }
+
+    async fn manifest(&self, staged: &StagedArtifact) -> Result<(Option<Manifest>, Seen), WriteError> {
+        let key = Manifest::key_of(staged);
+        let (bytes, seen) = self.lake.get_seen(&key).await?;
+        let Some(bytes) = bytes else { return Ok((None, seen)) };
+        let manifest = Manifest::from_json(&bytes).map_err(|source| WriteError::Manifest { key, source })?;
+        Ok((Some(manifest), seen))
     }
 
     /// Decodes, checks and encodes away from the async threads.
@@ -203,6 +276,11 @@ impl Publisher {
             Err(_) => Err(WriteError::EarlierVersionLost { key: manifest.key.clone(), version, expected: sha256 }),
         }
     }
+}
+
+fn unchanged(manifest: &Manifest) -> Written {
+    debug!(key = manifest.key, version = manifest.version, "artifact unchanged");
+    Written { curated: manifest.curated(), unchanged: true }
 }
 
 fn encode(encoding: &Encoding, bytes: &Bytes, staged: &StagedArtifact) -> Result<(Bytes, Sha256), WriteError> {

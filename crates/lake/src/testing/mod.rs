@@ -1,9 +1,12 @@
-//! Stores for tests: one that fails at a chosen write.
+//! Stores for tests: one that fails at a chosen write, one that loses power at a chosen step.
 //!
 //! Behind the feature `testing`, which only dev-dependencies turn on.
 
+mod disk;
 mod faults;
+mod power;
 
 pub use faults::{Fault, Faults, Leaves};
+pub use power::{PowerCut, Syncs};
 
 pub(crate) use faults::{before_write, wrapped};

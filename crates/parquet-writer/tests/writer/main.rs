@@ -2,5 +2,7 @@
 
 mod faults;
 mod harness;
+mod power;
+mod rivals;
 mod serving;
 mod writing;
