@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use champion_market_data::{Dataset, TradeDate};
+use champion_market_data::{Dataset, Exchange, Table, TradeDate};
 use clap::{Args, Parser, Subcommand};
 
 use crate::as_of::Instant;
@@ -161,6 +161,19 @@ pub enum Command {
         #[arg(long)]
         date: Option<TradeDate>,
     },
+    /// Read everything stored again and say what is not as it should be
+    Verify(VerifyArguments),
+    /// Remove what the lake no longer needs: published staged tables, files of crashed writes, old versions
+    Collect {
+        /// Only say what would go
+        #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+        dry_run: bool,
+        /// URL of the parquet-writer; by default the one of the stack
+        #[arg(long, env = "CHAMPION_WRITER_URL", value_name = "URL")]
+        writer: Option<String>,
+    },
+    /// Write one Parquet file a month, beside the files of its sessions
+    Compact(CompactArguments),
     /// Start the whole stack on this machine, until Ctrl-C
     Up(UpArguments),
     /// Compare the lake with the warehouse; exit code 3 when differences remain
@@ -216,6 +229,71 @@ pub enum SourcesAction {
         /// nse_archive or nse_api
         source: String,
     },
+}
+
+/// Options of `champion verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// First trade date
+    #[arg(long)]
+    pub from: Option<TradeDate>,
+    /// Last trade date, included
+    #[arg(long)]
+    pub to: Option<TradeDate>,
+    /// Only these zones; by default raw, curated and history
+    #[arg(long, value_enum)]
+    pub zone: Vec<ZoneChoice>,
+    /// Move damage aside and restore what can be restored
+    #[arg(long)]
+    pub repair: bool,
+    /// URL of the parquet-writer; by default the one of the stack
+    #[arg(long, env = "CHAMPION_WRITER_URL", value_name = "URL")]
+    pub writer: Option<String>,
+}
+
+/// A zone of the lake that can be verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ZoneChoice {
+    /// The exact bytes received.
+    Raw,
+    /// Published Parquet.
+    Curated,
+    /// Earlier versions.
+    History,
+    /// Tables between parser and writer.
+    Staged,
+}
+
+impl ZoneChoice {
+    /// Returns its name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Curated => "curated",
+            Self::History => "history",
+            Self::Staged => "staged",
+        }
+    }
+}
+
+/// Options of `champion compact`.
+#[derive(Debug, Args)]
+pub struct CompactArguments {
+    /// raw_equity_ohlc, normalized_equity_ohlc, equity_delivery or corporate_actions
+    pub table: Table,
+    /// nse or bse
+    #[arg(long, default_value_t = Exchange::Nse)]
+    pub exchange: Exchange,
+    /// First month, YYYY-MM
+    #[arg(long, value_name = "MONTH")]
+    pub from: String,
+    /// Last month, included; by default the first
+    #[arg(long, value_name = "MONTH")]
+    pub to: Option<String>,
+    /// URL of the parquet-writer; by default the one of the stack
+    #[arg(long, env = "CHAMPION_WRITER_URL", value_name = "URL")]
+    pub writer: Option<String>,
 }
 
 /// Options of `champion up`.

@@ -11,7 +11,7 @@ use crate::endpoints::Endpoints;
 use crate::exit::Exit;
 use crate::render::table;
 use crate::up::{self, Market, Ports};
-use crate::{as_of, gaps, quarantine, query, reconcile, run, sources, status, trace, validate};
+use crate::{as_of, collect, compact, gaps, quarantine, query, reconcile, run, sources, status, trace, validate, verify};
 
 /// Runs a command and returns how it ended.
 ///
@@ -56,6 +56,9 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
             }
             Ok(verdict.exit())
         }
+        Command::Verify(options) => verify::run(&place, options).await,
+        Command::Collect { dry_run, writer } => collect::run(&place, writer, dry_run).await,
+        Command::Compact(options) => compact::run(&place, options).await,
         Command::Up(options) => start(&place, options).await,
         Command::Reconcile(arguments) => reconcile::run(&place, arguments).await,
         Command::Migrate { loader } => migrate(&place, loader).await,

@@ -5,7 +5,9 @@
 
 pub mod args;
 pub mod as_of;
+mod collect;
 pub mod commands;
+mod compact;
 pub mod endpoints;
 pub mod exit;
 pub mod failure;
@@ -21,4 +23,5 @@ mod status;
 pub mod trace;
 pub mod up;
 pub mod validate;
+mod verify;
 mod wire_json;

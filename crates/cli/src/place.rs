@@ -6,6 +6,7 @@ use anyhow::Context;
 use champion_proto::loader::v1::loader_service_client::LoaderServiceClient;
 use champion_proto::orchestrator::v1::orchestrator_service_client::OrchestratorServiceClient;
 use champion_proto::scraper::v1::source_service_client::SourceServiceClient;
+use champion_proto::writer::v1::writer_service_client::WriterServiceClient;
 use champion_service::channel::{ChannelOptions, ServiceChannel, connect_lazy};
 
 use crate::args::Place;
@@ -15,6 +16,7 @@ use crate::up::WAREHOUSE_DATABASE;
 const DEFAULT_ORCHESTRATOR: &str = "http://127.0.0.1:50055";
 const DEFAULT_SCRAPER: &str = "http://127.0.0.1:50051";
 const DEFAULT_LOADER: &str = "http://127.0.0.1:50054";
+const DEFAULT_WRITER: &str = "http://127.0.0.1:50053";
 const DEFAULT_WAREHOUSE: &str = "http://127.0.0.1:8123";
 
 /// The steps of a run of thirty years are tens of megabytes.
@@ -86,6 +88,20 @@ impl Place {
             None => self.endpoints()?.grpc_url("clickhouse-loader").unwrap_or_else(|| DEFAULT_LOADER.to_owned()),
         };
         Ok(LoaderServiceClient::new(connect_lazy(&url, channel)?))
+    }
+
+    /// Returns a client of the parquet-writer.
+    ///
+    /// # Errors
+    /// Fails when its URL makes no sense.
+    pub(crate) fn writer(&self, url: Option<String>) -> anyhow::Result<WriterServiceClient<ServiceChannel>> {
+        let url = match url {
+            Some(url) => url,
+            None => self.endpoints()?.grpc_url("parquet-writer").unwrap_or_else(|| DEFAULT_WRITER.to_owned()),
+        };
+        // Collecting and compacting years is work of minutes; the writer has its own limit.
+        let patient = ChannelOptions { timeout: Duration::from_secs(3600), ..CHANNEL };
+        Ok(WriterServiceClient::new(connect_lazy(&url, &patient)?))
     }
 
     /// Returns a client of the warehouse.

@@ -6,6 +6,8 @@ use champion_service::ServerConfig;
 use champion_service::config::Spec;
 use serde::{Deserialize, Serialize};
 
+use crate::collect::RetentionConfig;
+
 /// Where the configuration comes from.
 pub const SPEC: Spec = Spec {
     service: "parquet-writer",
@@ -25,6 +27,8 @@ pub struct Config {
     pub parquet: ParquetConfig,
     /// How much is done at once.
     pub write: WriteConfig,
+    /// How long things are kept.
+    pub retention: RetentionConfig,
 }
 
 /// Where the bytes lie.

@@ -62,6 +62,9 @@ pub enum WriteError {
         /// The session.
         trade_date: TradeDate,
     },
+    /// Whoever asked for a sweep is no longer there to hear of it.
+    #[error("the caller has gone away")]
+    CallerGone,
     /// The thread that worked on the artifact ended.
     #[error("the work on {key} was cut off: {source}")]
     CutOff {
@@ -84,7 +87,7 @@ impl WriteError {
                 LakeErrorKind::Unavailable => ErrorKind::Unavailable,
             },
             Self::Staged { .. } | Self::Manifest { .. } | Self::EarlierVersionLost { .. } => ErrorKind::Corrupt,
-            Self::Encode { .. } | Self::CutOff { .. } => ErrorKind::Internal,
+            Self::Encode { .. } | Self::CutOff { .. } | Self::CallerGone => ErrorKind::Internal,
             Self::Ambiguous { .. } => ErrorKind::Invalid,
         }
     }

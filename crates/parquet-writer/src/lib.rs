@@ -4,7 +4,12 @@
 //! each is the table it claims to be, encodes it ([`Encoding`]: the same rows give the same bytes) and publishes it as
 //! the one file of its table, exchange and trade date. The manifest is written last ([`Manifest`]); a corrected file
 //! becomes the next version and the earlier one stays readable under `history/` ([`Publisher`]).
+//!
+//! It also keeps the lake: [`verify`] finds and repairs damage, [`Collector`] removes what nobody needs, [`Compactor`] makes
+//! one file of a month.
 
+mod collect;
+mod compact;
 mod config;
 mod error;
 mod grpc;
@@ -15,7 +20,11 @@ mod publisher;
 mod run;
 mod session_locks;
 mod staged;
+mod upkeep;
+pub mod verify;
 
+pub use collect::{Collection, Collector, RetentionConfig, Tally};
+pub use compact::{Compacted, Compactor, Month, MonthManifest, SessionFile};
 pub use config::{Config, LakeConfig, ParquetConfig, SPEC, WriteConfig};
 pub use error::WriteError;
 pub use manifest::{Manifest, Replacement};

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
 use champion_market_data::Table;
 use champion_market_data::columnar::{ColumnKind, SCHEMA_VERSION};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -65,6 +67,22 @@ impl Encoding {
         let options = ArrowWriterOptions::new().with_properties(self.properties(table)).with_skip_arrow_metadata(true);
         let mut writer = ArrowWriter::try_new_with_options(Vec::new(), rows.schema(), options)?;
         writer.write(rows)?;
+        writer.into_inner()
+    }
+
+    /// Puts published files of one table behind each other, a row group a file at least.
+    ///
+    /// # Errors
+    /// [`ParquetError`] when a file cannot be read or the library refuses its rows.
+    pub(crate) fn concatenate(&self, table: Table, files: Vec<Bytes>) -> Result<Vec<u8>, ParquetError> {
+        let options = ArrowWriterOptions::new().with_properties(self.properties(table)).with_skip_arrow_metadata(true);
+        let mut writer = ArrowWriter::try_new_with_options(Vec::new(), table.schema(), options)?;
+        for file in files {
+            for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.build()? {
+                writer.write(&batch?.with_schema(table.schema())?)?;
+            }
+            writer.flush()?;
+        }
         writer.into_inner()
     }
 

@@ -8,11 +8,15 @@ use chrono::Utc;
 use parquet::errors::ParquetError;
 use thiserror::Error;
 
+use crate::collect::Collector;
+use crate::compact::Compactor;
 use crate::config::Config;
 use crate::grpc::{Grpc, GrpcServer};
 use crate::metrics::Metrics;
 use crate::parquet_file::Encoding;
 use crate::publisher::Publisher;
+use crate::upkeep::Upkeep;
+use crate::verify::Verifier;
 
 /// Who the process is.
 pub const IDENTITY: ServiceIdentity =
@@ -43,8 +47,13 @@ pub async fn run(config: Config, listeners: Listeners, registry: Registry, shutd
     let lake = Lake::open_folder(&config.lake.folder)?;
     let encoding = Encoding::new(config.parquet.zstd_level, config.parquet.row_group_rows)?;
     let metrics = Metrics::register(&registry)?;
+    let upkeep = Upkeep {
+        verifier: Verifier::new(lake.clone(), encoding),
+        collector: Collector::new(lake.clone(), config.retention, Utc::now),
+        compactor: Compactor::new(lake.clone(), encoding),
+    };
     let publisher = Publisher::new(lake, encoding, metrics, config.write.max_concurrent_artifacts, Utc::now);
-    let service = GrpcServer::new(Grpc::new(publisher)).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let service = GrpcServer::new(Grpc::new(publisher, upkeep)).max_decoding_message_size(MAX_MESSAGE_BYTES);
     Server::new(listeners, registry, &config.server)
         .add_service(service)
         .reflection(DESCRIPTORS)

@@ -11,7 +11,7 @@ use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, SortField};
 use bytes::Bytes;
-use champion_market_data::{StagedArtifact, TradeDate};
+use champion_market_data::{StagedArtifact, Table, TradeDate};
 use thiserror::Error;
 
 use crate::parquet_file;
@@ -64,29 +64,38 @@ pub enum StagedError {
 /// # Errors
 /// [`StagedError`] when the columns, the number of rows, a trade date or the uniqueness of the natural key is wrong.
 pub(crate) fn read(bytes: &Bytes, staged: &StagedArtifact) -> Result<RecordBatch, StagedError> {
+    let rows = read_rows(bytes, staged.table, staged.trade_date)?;
+    if rows.num_rows() as u64 != staged.artifact.rows {
+        return Err(StagedError::Rows { expected: staged.artifact.rows, found: rows.num_rows() as u64 });
+    }
+    Ok(rows)
+}
+
+/// Reads staged bytes of which no reference is at hand, only the session.
+///
+/// # Errors
+/// [`StagedError`] when the columns, a trade date or the uniqueness of the natural key is wrong.
+pub(crate) fn read_rows(bytes: &Bytes, table: Table, trade_date: TradeDate) -> Result<RecordBatch, StagedError> {
     let batches: Vec<RecordBatch> = if bytes.starts_with(FILE_MAGIC) {
         FileReader::try_new(Cursor::new(bytes), None)?.collect::<Result<_, _>>()?
     } else {
         StreamReader::try_new(Cursor::new(bytes), None)?.collect::<Result<_, _>>()?
     };
     for batch in &batches {
-        check_schema(batch, staged)?;
+        check_schema(batch, table)?;
     }
     let rows = match batches.as_slice() {
-        [] => parquet_file::empty(staged.table),
-        [batch] => batch.clone().with_schema(staged.table.schema())?,
-        _ => concat_batches(&staged.table.schema(), &batches)?,
+        [] => parquet_file::empty(table),
+        [batch] => batch.clone().with_schema(table.schema())?,
+        _ => concat_batches(&table.schema(), &batches)?,
     };
-    if rows.num_rows() as u64 != staged.artifact.rows {
-        return Err(StagedError::Rows { expected: staged.artifact.rows, found: rows.num_rows() as u64 });
-    }
-    check_trade_date(&rows, staged)?;
-    check_keys(&rows, staged)?;
+    check_trade_date(&rows, table, trade_date)?;
+    check_keys(&rows, table)?;
     Ok(rows)
 }
 
-fn check_schema(batch: &RecordBatch, staged: &StagedArtifact) -> Result<(), StagedError> {
-    let expected = staged.table.schema();
+fn check_schema(batch: &RecordBatch, table: Table) -> Result<(), StagedError> {
+    let expected = table.schema();
     let found = batch.schema();
     if found.fields() == expected.fields() {
         return Ok(());
@@ -109,24 +118,23 @@ fn check_schema(batch: &RecordBatch, staged: &StagedArtifact) -> Result<(), Stag
     })
 }
 
-fn check_trade_date(rows: &RecordBatch, staged: &StagedArtifact) -> Result<(), StagedError> {
-    let column = rows.column_by_name(staged.table.spec().date_column).expect("the schema was checked");
-    let expected = staged.trade_date.days_since_epoch();
+fn check_trade_date(rows: &RecordBatch, table: Table, trade_date: TradeDate) -> Result<(), StagedError> {
+    let column = rows.column_by_name(table.spec().date_column).expect("the schema was checked");
+    let expected = trade_date.days_since_epoch();
     let days = column.as_primitive::<Date32Type>().values();
     match days.iter().position(|day| *day != expected) {
         None => Ok(()),
         Some(row) => Err(StagedError::TradeDate {
             row,
-            expected: staged.trade_date,
+            expected: trade_date,
             found: TradeDate::from_days_since_epoch(days[row])
                 .map_or_else(|| format!("day {}", days[row]), |date| date.to_string()),
         }),
     }
 }
 
-fn check_keys(rows: &RecordBatch, staged: &StagedArtifact) -> Result<(), StagedError> {
-    let columns: Vec<_> = staged
-        .table
+fn check_keys(rows: &RecordBatch, table: Table) -> Result<(), StagedError> {
+    let columns: Vec<_> = table
         .spec()
         .key
         .iter()

@@ -1,8 +1,10 @@
 //! The parquet-writer as its callers see it, on a real lake in a temporary folder.
 
+mod damage;
 mod faults;
 mod harness;
 mod power;
 mod rivals;
 mod serving;
+mod upkeep;
 mod writing;

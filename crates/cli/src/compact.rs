@@ -1,0 +1,53 @@
+//! `champion compact`: one file a month.
+
+use champion_proto::writer::v1::{CompactRequest, CompactedMonth};
+use serde_json::json;
+
+use crate::args::{CompactArguments, Place};
+use crate::exit::Exit;
+use crate::render::{count, size, table};
+
+/// Compacts the months of a range.
+///
+/// # Errors
+/// Fails when the writer cannot be reached, or a month's files are not what their manifests say.
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+pub(crate) async fn run(place: &Place, options: CompactArguments) -> anyhow::Result<Exit> {
+    let CompactArguments { table: of, exchange, from, to, writer } = options;
+    let request = CompactRequest {
+        run_id: String::new(),
+        table: of.to_string(),
+        exchange: exchange.to_string(),
+        from_month: from.clone(),
+        to_month: to.unwrap_or(from),
+    };
+    let months = place.writer(writer)?.compact(request).await?.into_inner().months;
+    if place.json {
+        println!("{}", json!({"table": of.as_str(), "months": months.iter().map(as_json).collect::<Vec<_>>()}));
+        return Ok(Exit::Done);
+    }
+    let headers = ["month", "sessions", "rows", "bytes", "state", "key"];
+    println!("{}", table(&headers, &headers[1..4], months.iter().map(row).collect()));
+    Ok(Exit::Done)
+}
+
+fn as_json(done: &CompactedMonth) -> serde_json::Value {
+    let artifact = done.artifact.clone().unwrap_or_default();
+    json!({
+        "month": done.month, "sessions": done.sessions, "unchanged": done.unchanged, "key": artifact.key,
+        "sha256": artifact.sha256, "bytes": artifact.bytes, "rows": artifact.rows,
+    })
+}
+
+fn row(done: &CompactedMonth) -> Vec<String> {
+    let artifact = done.artifact.clone().unwrap_or_default();
+    let state = if done.unchanged { "unchanged" } else { "compacted" };
+    vec![
+        done.month.clone(),
+        count(u64::from(done.sessions)),
+        count(artifact.rows),
+        size(artifact.bytes),
+        state.to_owned(),
+        artifact.key,
+    ]
+}

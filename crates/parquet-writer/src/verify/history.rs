@@ -1,0 +1,80 @@
+//! The history: earlier versions against the hash in their name, and whether each is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use champion_market_data::Sha256;
+use champion_market_data::artifact::keys as names;
+
+use super::keys::{self, Session};
+use super::{Finding, Pass, Problem, Repair, Zone};
+use crate::WriteError;
+use crate::manifest::Manifest;
+
+/// Last bytes of every Parquet file.
+const PARQUET_END: &[u8] = b"PAR1";
+
+pub(super) async fn verify(pass: &mut Pass<'_>) -> Result<(), WriteError> {
+    let listed = pass.lake().list(Zone::History.as_str()).await?;
+    let files: Vec<(String, (Session, u32, Sha256))> = listed
+        .into_iter()
+        .filter_map(|key| keys::history(&key).map(|parsed| (key, parsed)))
+        .filter(|(_, (session, ..))| pass.sweep.covers(session.date))
+        .collect();
+    let mut versions: BTreeMap<Session, BTreeSet<u32>> = BTreeMap::new();
+    let total = files.len() as u64;
+    for ((key, (session, version, sha256)), done) in files.into_iter().zip(1..) {
+        versions.entry(session).or_default().insert(version);
+        file(pass, &key, session, sha256).await?;
+        pass.progress(Zone::History, done, total).await?;
+    }
+    for (session, kept) in versions {
+        gaps(pass, session, &kept).await?;
+    }
+    Ok(())
+}
+
+async fn file(pass: &mut Pass<'_>, key: &str, session: Session, expected: Sha256) -> Result<(), WriteError> {
+    let Some(read) = pass.read(key).await? else { return Ok(()) };
+    if read.sha256 == expected {
+        return Ok(());
+    }
+    let problem = if read.bytes.ends_with(PARQUET_END) { Problem::Flipped } else { Problem::Short };
+    let detail = format!("{} bytes with sha256 {}", read.bytes.len(), read.sha256);
+    let (mut repair, mut moved_to) = (Repair::None, None);
+    if pass.sweep.repair {
+        let made = pass.verifier.rebuild(session, expected).await?;
+        moved_to = pass.lake().set_aside(key).await?;
+        repair = Repair::NeedsReplay;
+        if let Some(bytes) = made {
+            pass.lake().put_if_absent(key, bytes).await?;
+            repair = Repair::Restored;
+        }
+    }
+    pass.found(finding(session, problem, key.to_owned(), detail, repair, moved_to)).await
+}
+
+/// Names versions between the oldest kept one and the published one that are not there.
+async fn gaps(pass: &mut Pass<'_>, session: Session, kept: &BTreeSet<u32>) -> Result<(), WriteError> {
+    let Session { table, exchange, date } = session;
+    let Some(json) = pass.lake().get(&names::manifest(table, exchange, date)).await? else { return Ok(()) };
+    let Ok(manifest) = Manifest::from_json(&json) else { return Ok(()) };
+    // Retention takes the oldest versions first; a gap above the oldest is none of its doing.
+    let oldest = kept.first().copied().unwrap_or(manifest.version);
+    for version in (oldest..manifest.version).filter(|version| !kept.contains(version)) {
+        let key = format!("history/{table}/exchange={exchange}/{date}/v{version}-");
+        let detail = format!("version {} is published", manifest.version);
+        pass.found(finding(session, Problem::Missing, key, detail, Repair::None, None)).await?;
+    }
+    Ok(())
+}
+
+fn finding(
+    session: Session,
+    problem: Problem,
+    key: String,
+    detail: String,
+    repair: Repair,
+    moved_to: Option<String>,
+) -> Finding {
+    Finding { zone: Zone::History, problem, key, detail, repair, moved_to, session: Some(session.replay()) }
+}
