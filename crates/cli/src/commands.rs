@@ -11,7 +11,9 @@ use crate::endpoints::Endpoints;
 use crate::exit::Exit;
 use crate::render::table;
 use crate::up::{self, Market, Ports};
-use crate::{as_of, collect, compact, gaps, quarantine, query, reconcile, run, sources, status, trace, validate, verify};
+use crate::{
+    as_of, collect, compact, gaps, quarantine, query, reconcile, run, sources, status, trace, validate, verify,
+};
 
 /// Runs a command and returns how it ended.
 ///

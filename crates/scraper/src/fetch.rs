@@ -336,10 +336,11 @@ impl Fetcher {
             Dataset::Bhavcopy | Dataset::FullBhavcopy => DAYS_BACK,
             Dataset::CorporateActions => 0,
         };
+        let calendar = self.almanac.calendar();
         let mut day = trade_date;
         for _ in 0..days {
             day = day.previous();
-            if self.calendar.kind(day).has_session() == Some(false) {
+            if calendar.kind(day).has_session() == Some(false) {
                 continue;
             }
             if let Some(facts) = self.store.latest(exchange, dataset, day).await? {

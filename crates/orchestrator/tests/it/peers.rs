@@ -19,7 +19,10 @@ use champion_proto::scraper::v1::{
     Available, FetchRequest, FetchResponse, NotPublished, Refused as FetchRefused, fetch_response,
 };
 use champion_proto::writer::v1::writer_service_server::{WriterService, WriterServiceServer};
-use champion_proto::writer::v1::{WriteRequest, WriteResponse, Written};
+use champion_proto::writer::v1::{
+    CollectRequest, CollectResponse, CompactRequest, CompactResponse, VerifyRequest, VerifyResponse, WriteRequest,
+    WriteResponse, Written,
+};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -248,6 +251,20 @@ impl WriterService for Peers {
             written.push(Written { curated: Some(curated.into()), unchanged });
         }
         Ok(Response::new(WriteResponse { written }))
+    }
+
+    type VerifyStream = tokio_stream::Empty<Result<VerifyResponse, Status>>;
+
+    async fn verify(&self, _request: Request<VerifyRequest>) -> Result<Response<Self::VerifyStream>, Status> {
+        Err(Status::unimplemented("no run asks this"))
+    }
+
+    async fn collect(&self, _request: Request<CollectRequest>) -> Result<Response<CollectResponse>, Status> {
+        Err(Status::unimplemented("no run asks this"))
+    }
+
+    async fn compact(&self, _request: Request<CompactRequest>) -> Result<Response<CompactResponse>, Status> {
+        Err(Status::unimplemented("no run asks this"))
     }
 }
 

@@ -2,8 +2,8 @@
 
 mod answers;
 mod calendar;
-mod disk_faults;
 mod copies;
+mod disk_faults;
 mod exchange;
 mod faults;
 mod harness;
