@@ -19,8 +19,8 @@ pub struct Refusal {
     pub trade_date: Option<TradeDate>,
     /// The books: 0 rows where none was reached.
     pub counts: RowCounts,
-    /// The rows that were refused one by one before the file was, at most the first 10,000; empty where the whole file
-    /// is another one than asked for.
+    /// The rows that were refused one by one before the file was, for the quarantine: at most the first 10,000, none
+    /// where the whole file is another one than asked for.
     pub rows: Vec<RefusedRow>,
 }
 

@@ -87,13 +87,13 @@ impl Books {
     }
 
     /// Refuses the file because its last line ends in the middle: nothing says what else is missing behind it.
-    pub(crate) fn cut_off(&self, plan: &Plan, line: Line<'_>, found: usize) -> Refusal {
+    pub(crate) fn cut_off(self, plan: &Plan, line: Line<'_>, found: usize) -> Refusal {
         let reason = format!(
             "line {} is cut off: expected {} fields, found {found}, and no line end follows",
             line.number, plan.width
         );
         let refusal = Refusal::new(RefusalCode::Truncated, reason).of_era(plan.layout.era);
-        refusal.of_date(self.content_date(None)).after_rows(self.rows_in, Vec::new())
+        refusal.of_date(self.content_date(None)).after_rows(self.rows_in, self.rows)
     }
 
     /// Judges the file as a whole and closes the books.

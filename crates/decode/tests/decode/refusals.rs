@@ -15,7 +15,7 @@ fn expect_refused(bytes: &[u8], dataset: Dataset, code: RefusalCode, words: &[&s
 }
 
 #[test]
-fn a_renamed_or_missing_required_column_refuses_the_file_by_name() {
+fn promise_19_a_renamed_or_missing_required_column_refuses_the_file_by_name() {
     for sheet in Sheet::of_each_era(10) {
         let idle =
             ["XpryDt", "FininstrmActlXpryDt", "StrkPric", "OptnTp", "UndrlygPric", "OpnIntrst", "ChngInOpnIntrst"];
@@ -182,6 +182,29 @@ fn a_last_line_cut_off_anywhere_refuses_the_whole_file() {
         for length in last + 1..=comma {
             expect_refused(&bytes[..length], sheet.dataset, RefusalCode::Truncated, &["line 11", "cut off"]);
         }
+    }
+}
+
+#[test]
+fn a_refused_file_hands_out_its_refused_rows() {
+    for sheet in Sheet::of_each_era(20) {
+        let mut spoilt = sheet.clone();
+        (3..9).for_each(|row| spoilt.rows[row].truncate(5));
+        let lines: Vec<u64> = (5..11).collect();
+        let expect_rows = |refusal: &Refusal| {
+            assert_eq!(refusal.rows.iter().map(|row| row.line).collect::<Vec<_>>(), lines);
+            for (row, index) in refusal.rows.iter().zip(3..) {
+                assert!(row.raw.starts_with(&spoilt.line(index)) && row.reason.contains("found"), "{row:?}");
+            }
+        };
+        expect_rows(&expect_refused(&spoilt.bytes(), sheet.dataset, RefusalCode::TooManyBadRows, &["6 of 20 rows"]));
+        // A file that is cut off as well: its last line is among them.
+        let mut cut = spoilt.bytes();
+        cut.truncate(cut.len() - spoilt.line(19).len());
+        let mut refusal = expect_refused(&cut, sheet.dataset, RefusalCode::Truncated, &["line 21", "cut off"]);
+        assert_eq!(refusal.rows.pop().map(|row| row.line), Some(21));
+        expect_rows(&refusal);
+        assert!(refusal.counts.conserved());
     }
 }
 
