@@ -6,13 +6,15 @@ use std::str::FromStr;
 use champion_market_data::{
     ArtifactRef, CuratedArtifact, QuarantineArtifact, RawArtifact, RowCounts, Sha256, StagedArtifact, TradeDate,
 };
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 
 use crate::WireError;
 use crate::artifact::v1 as wire;
 
 /// Longest key that is taken; real ones are below 200 bytes.
 const MAX_KEY_BYTES: usize = 512;
+/// Longest reason that is given, in characters: it names what was sent and travels in a header of the answer.
+const MAX_REASON_CHARS: usize = 200;
 
 /// Takes a message field that has to be there.
 ///
@@ -33,7 +35,11 @@ where
     if text.is_empty() {
         return Err(WireError::Missing(field));
     }
-    text.parse().map_err(|error: T::Err| WireError::Invalid { field, reason: error.to_string() })
+    text.parse().map_err(|error: T::Err| invalid(field, &error))
+}
+
+fn invalid(field: &'static str, error: &dyn Display) -> WireError {
+    WireError::Invalid { field, reason: error.to_string().chars().take(MAX_REASON_CHARS).collect() }
 }
 
 /// Parses a trade date.
@@ -44,7 +50,7 @@ pub fn parse_date(field: &'static str, text: &str) -> Result<TradeDate, WireErro
     parse_name(field, text)
 }
 
-/// Parses an instant: RFC 3339 with any offset.
+/// Parses an instant: RFC 3339 with any offset, in a year of four digits in UTC.
 ///
 /// # Errors
 /// [`WireError::Missing`] for an empty text, [`WireError::Invalid`] for one that is no instant.
@@ -52,9 +58,9 @@ pub fn parse_instant(field: &'static str, text: &str) -> Result<DateTime<Utc>, W
     if text.is_empty() {
         return Err(WireError::Missing(field));
     }
-    DateTime::parse_from_rfc3339(text)
-        .map(|at| at.to_utc())
-        .map_err(|error| WireError::Invalid { field, reason: error.to_string() })
+    let at = DateTime::parse_from_rfc3339(text).map_err(|error| invalid(field, &error))?.to_utc();
+    // An offset may lead beyond the years that RFC 3339 can print.
+    if (0..=9999).contains(&at.year()) { Ok(at) } else { Err(invalid(field, &"its year in UTC has not four digits")) }
 }
 
 /// Formats an instant for the wire: RFC 3339, UTC, with all its digits.
@@ -260,6 +266,27 @@ mod tests {
     fn books_that_lose_a_row_are_refused_on_receipt() {
         let message = wire::RowCounts { rows_in: 3, published: 1, quarantined: 1, filtered: 0 };
         assert!(RowCounts::try_from(message).is_err());
+    }
+
+    #[test]
+    fn an_instant_that_no_answer_could_print_is_refused() {
+        for text in ["9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+00:01"] {
+            assert!(matches!(parse_instant("at", text), Err(WireError::Invalid { .. })), "{text}");
+        }
+        assert!(parse_instant("at", "9999-12-31T23:59:59Z").is_ok());
+    }
+
+    #[test]
+    fn a_refusal_is_short_however_long_the_text_was() {
+        let long = "x\u{1}".repeat(100_000);
+        for error in [
+            parse_date("trade_date", &long).expect_err("no date"),
+            parse_instant("observed_at", &long).expect_err("no instant"),
+            parse_name::<Table>("table", &long).expect_err("no table"),
+            parse_name::<Sha256>("sha256", &long).expect_err("no hash"),
+        ] {
+            assert!(error.to_string().len() < 1000, "{}", error.to_string().len());
+        }
     }
 
     proptest! {
