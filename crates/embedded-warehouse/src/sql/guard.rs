@@ -239,8 +239,9 @@ impl ValuesGuard {
         let mut keep = self.carry.len();
         let mut previous = None;
         for token in Lexer::new(&self.carry) {
-            // The last token may go on in the next piece, and its predecessor decides what it means.
-            if !last && token.end() == self.carry.len() {
+            // The last token may go on in the next piece, and its predecessor decides what it means. What follows the
+            // beginning of a here-document is its text, or is not: only the next pieces tell.
+            if !last && (token.end() == self.carry.len() || token.may_open_here_document()) {
                 keep = previous.map_or(token.start, |token: Token<'_>| token.start);
                 break;
             }
@@ -336,5 +337,17 @@ mod tests {
             assert!(result.is_err(), "cut at {cut}");
         }
         assert!(ValuesGuard::default().check(&guard(), b" (1, 'file(''x'')', now())", true).is_ok());
+    }
+
+    #[test]
+    fn a_call_behind_a_here_document_is_found_at_every_cut() {
+        // The quote inside the here-document begins no literal, so that the call behind it is one.
+        let data = b" (1, $a$ ' $a$, file('/etc/passwd'), ' ')";
+        for cut in 0..data.len() {
+            let mut values = ValuesGuard::default();
+            let result =
+                values.check(&guard(), &data[..cut], false).and_then(|()| values.check(&guard(), &data[cut..], true));
+            assert!(result.is_err(), "cut at {cut}");
+        }
     }
 }

@@ -47,6 +47,11 @@ impl<'a> Token<'a> {
         self.kind == TokenKind::Sign(sign)
     }
 
+    /// Tells whether more text could make it the beginning of a here-document: `$tag$` whose end has not come yet.
+    pub(crate) fn may_open_here_document(&self) -> bool {
+        self.kind == TokenKind::Word && self.text[0] == b'$'
+    }
+
     /// Returns the name it stands for, when it is a name: a word as it is, a quoted name without quotes and escapes.
     pub(crate) fn name(&self) -> Option<Cow<'a, [u8]>> {
         match self.kind {

@@ -174,8 +174,8 @@ fn parse_insert(text: &[u8], lexer: Lexer<'_>, complete: bool) -> Result<Parsed,
     let mut depth = 0_usize;
     let mut seen: Vec<Token<'_>> = Vec::new();
     for token in lexer.clone() {
-        // A word or name that touches the end may go on in the next chunk.
-        if !complete && token.end() == text.len() {
+        // A word or name that touches the end may go on in the next chunk, and a here-document end there.
+        if !complete && (token.end() == text.len() || token.may_open_here_document()) {
             return Ok(Parsed::Incomplete);
         }
         match token.kind {
@@ -317,6 +317,18 @@ mod tests {
                     assert_eq!(&text[at..], data);
                 }
                 Parsed::Whole(statement) => panic!("{statement:?} at {cut}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_here_document_that_goes_on_in_the_next_chunk_is_awaited() {
+        let text = b"INSERT INTO t SETTINGS s = $a$ FORMAT CSV 1 $a$ FORMAT TSV 2".as_slice();
+        let (whole, data) = insert_of(text);
+        assert_eq!((whole.format.as_deref(), data.as_slice()), (Some("TSV"), &b"2"[..]));
+        for cut in 0..text.len() {
+            if let Parsed::Insert(early, _) = parse(&text[..cut], false).unwrap() {
+                assert_eq!(early, whole, "cut at {cut}");
             }
         }
     }
