@@ -28,6 +28,8 @@ mod equity;
 mod event_id;
 mod findings;
 mod holiday_master;
+#[doc(hidden)]
+pub mod fuzzing;
 mod isin;
 mod outcome;
 mod refusal;

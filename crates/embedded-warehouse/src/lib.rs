@@ -30,6 +30,8 @@ mod error;
 mod exception;
 mod execute;
 mod format;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod metrics;
 mod pool;

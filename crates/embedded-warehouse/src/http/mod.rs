@@ -198,6 +198,15 @@ async fn read(
     Ok((fields.into_request(&method, &headers)?, body))
 }
 
+/// Reads what a request without a form says in its URL and its headers.
+///
+/// # Errors
+///
+/// As [`Fields::of`] and [`Fields::into_request`].
+pub(crate) fn request_of(http: &HttpRequest, most: usize) -> Result<Request, Exception> {
+    Fields::of(http, most)?.into_request(http.method(), http.headers())
+}
+
 /// Sixteen random lower-case letters, as ClickHouse marks an error inside an answer.
 fn new_tag() -> String {
     let mut random = rand::rng();

@@ -5,4 +5,5 @@ mod lexer;
 mod statement;
 
 pub(crate) use guard::{Guard, ValuesGuard};
+pub(crate) use lexer::{Lexer, Token, TokenKind};
 pub(crate) use statement::{Kind, Parsed, Statement, parse};
