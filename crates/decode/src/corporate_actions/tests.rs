@@ -129,7 +129,7 @@ fn what_is_no_list_of_filings_is_refused_with_a_clear_code() {
 }
 
 #[test]
-fn a_required_column_that_is_renamed_refuses_the_whole_file() {
+fn promise_19_a_required_column_that_is_renamed_refuses_the_whole_file() {
     for name in ["SYMBOL", "SERIES", "PURPOSE", "EX-DATE", "FACE VALUE"] {
         let file = String::from_utf8(csv(&[&row("ABC", "Bonus 1:1", "03-Jan-2025")])).expect("text");
         let refusal = refused(file.replacen(&format!("\"{name}\""), "\"OTHER\"", 1).as_bytes(), None);
@@ -139,7 +139,7 @@ fn a_required_column_that_is_renamed_refuses_the_whole_file() {
 }
 
 #[test]
-fn columns_in_another_order_and_an_extra_one_change_nothing() {
+fn promise_19_columns_in_another_order_and_an_extra_one_change_nothing() {
     let usual = decoded(&csv(&[&row("ABC", "Bonus 1:1", "03-Jan-2025")]), None);
     let file = "PURPOSE,EX-DATE,NEW,symbol, SERIES ,COMPANY NAME,FACE VALUE,RECORD DATE\r\n\
                 Bonus 1:1,03-Jan-2025,x,ABC,EQ,\"A Company, Limited\",10,03-Jan-2025,\r\n\r\n";

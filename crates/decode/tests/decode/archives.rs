@@ -60,7 +60,7 @@ fn an_archive_of_nothing_or_of_several_members_is_refused() {
 }
 
 #[test]
-fn an_archive_that_announces_many_members_is_refused_by_the_announcement() {
+fn promise_13_an_archive_that_announces_many_members_is_refused_by_the_announcement() {
     let mut bytes = zip(&[("cm.csv", &Sheet::udiff(3).bytes())]);
     let end = find(&bytes, b"PK\x05\x06");
     bytes[end + 8..end + 12].copy_from_slice(&[0xff, 0xff, 0xff, 0xff]);
@@ -78,7 +78,7 @@ fn a_name_listed_twice_is_refused() {
 }
 
 #[test]
-fn a_bomb_is_refused_by_ratio_and_by_size() {
+fn promise_13_a_bomb_is_refused_by_ratio_and_by_size() {
     let header = Sheet::udiff(0).bytes();
     let bomb = [header, vec![b'\n'; 4 << 20]].concat();
     expect(&zip(&[("cm.csv", &bomb)]), RefusalCode::ArchiveLimits, &["100 times"]);
@@ -94,7 +94,7 @@ fn a_bomb_is_refused_by_ratio_and_by_size() {
 }
 
 #[test]
-fn a_lying_size_does_not_lift_the_cap() {
+fn promise_13_a_lying_size_does_not_lift_the_cap() {
     let bomb = [Sheet::udiff(0).bytes(), vec![b'\n'; 4 << 20]].concat();
     // Offset 24 of the entry is the uncompressed size.
     let lying = patched(zip(&[("cm.csv", &bomb)]), 24, &1000_u32.to_le_bytes());
@@ -106,7 +106,7 @@ fn a_lying_size_does_not_lift_the_cap() {
 }
 
 #[test]
-fn names_that_lead_out_of_the_folder_are_refused() {
+fn promise_13_names_that_lead_out_of_the_folder_are_refused() {
     let sheet = Sheet::udiff(3).bytes();
     for name in ["../cm.csv", "a/../../cm.csv", "/etc/cm.csv", "C:cm.csv", "c:\\cm.csv", "a\\cm.csv", "cm\0.csv"] {
         // The writer cleans some names; write one of the same length and overwrite it everywhere.
@@ -122,7 +122,7 @@ fn names_that_lead_out_of_the_folder_are_refused() {
 }
 
 #[test]
-fn encrypted_linked_and_nested_members_are_refused() {
+fn promise_13_encrypted_linked_and_nested_members_are_refused() {
     let sheet = Sheet::udiff(3).bytes();
     let archive = zip(&[("cm.csv", &sheet)]);
     // Offset 8 of the entry is the flags, of which the lowest says "encrypted".

@@ -124,7 +124,7 @@ proptest! {
     }
 
     #[test]
-    fn k_poisoned_rows_in_n_leave_n_minus_k(poisoned in prop::collection::btree_set(0_usize..600, 0..6), kind in 0_usize..4) {
+    fn promise_20_k_poisoned_rows_in_n_leave_n_minus_k(poisoned in prop::collection::btree_set(0_usize..600, 0..6), kind in 0_usize..4) {
         let mut sheet = Sheet::udiff(600);
         for row in &poisoned {
             match kind {

@@ -3,6 +3,7 @@
 mod archives;
 mod fuzzed;
 mod poisoned;
+mod properties;
 mod quirks;
 mod real_files;
 mod refusals;

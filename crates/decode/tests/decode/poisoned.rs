@@ -126,7 +126,7 @@ fn a_poisoned_quote_or_byte_costs_its_own_line_only() {
 }
 
 #[test]
-fn four_bad_rows_are_borne_and_five_above_one_in_a_hundred_refuse_the_file() {
+fn promise_20_four_bad_rows_are_borne_and_five_above_one_in_a_hundred_refuse_the_file() {
     let spoilt = |rows: usize, bad: usize| {
         let mut sheet = Sheet::udiff(rows);
         (0..bad).for_each(|row| {

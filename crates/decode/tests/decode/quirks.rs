@@ -26,7 +26,7 @@ fn expect_same(what: &str, sheet: &Sheet, bytes: &[u8]) -> Decoded {
 }
 
 #[test]
-fn columns_in_any_order_give_the_same_tables() {
+fn promise_19_columns_in_any_order_give_the_same_tables() {
     for sheet in Sheet::of_each_era(20) {
         let mut other = sheet.clone();
         other.change_lines(|line| line.reverse());
@@ -37,7 +37,7 @@ fn columns_in_any_order_give_the_same_tables() {
 }
 
 #[test]
-fn an_extra_column_changes_no_table_and_is_named() {
+fn promise_19_an_extra_column_changes_no_table_and_is_named() {
     for sheet in Sheet::of_each_era(20) {
         let mut other = sheet.clone();
         other.rows.iter_mut().for_each(|row| row.insert(2, "flag".to_owned()));
@@ -47,7 +47,7 @@ fn an_extra_column_changes_no_table_and_is_named() {
 }
 
 #[test]
-fn line_ends_marks_commas_blanks_and_quotes_change_no_table() {
+fn promise_19_line_ends_marks_commas_blanks_and_quotes_change_no_table() {
     for sheet in Sheet::of_each_era(20) {
         let text = String::from_utf8(sheet.bytes()).expect("text");
         let with_end = |end: &str| Sheet { line_end: end.to_owned(), ..sheet.clone() }.bytes();
