@@ -7,8 +7,7 @@ TOOLS := $(or $(CHAMPION_TOOLS),$(HOME)/.cache/champion/tools)
 export PATH := $(TOOLS)/bin:$(PATH)
 export CHAMPION_PYTHON := $(TOOLS)/python/bin/python
 
-.PHONY: help setup tools build demo up test unit e2e lint fmt-check clippy doc deny proto-lint bench chaos clean
-.PHONY: help setup tools build demo up test unit e2e lint fmt-check clippy doc deny proto-lint bench fuzz clean
+.PHONY: help setup tools build demo up test lint fmt-check clippy doc deny proto-lint bench chaos fuzz clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +53,7 @@ bench: setup tools ## Measure decoding, a warm run, a backfill, and DuckDB and P
 
 chaos: setup build ## Kill services at random points, 250 times; CHAOS_SEED=… repeats a schedule
 	@target/debug/champion-chaos
+
 fuzz: ## Fuzz every reader of foreign bytes; FUZZ_SECONDS=600 a target, FUZZ_TARGET=name for one
 	@fuzz/run.sh
 

@@ -27,9 +27,9 @@ mod decode;
 mod equity;
 mod event_id;
 mod findings;
-mod holiday_master;
 #[doc(hidden)]
 pub mod fuzzing;
+mod holiday_master;
 mod isin;
 mod outcome;
 mod refusal;

@@ -74,7 +74,7 @@ impl Parser {
                 self.metrics.refused(*dataset, &refusal);
                 let (code, reason) = (refusal.code.as_str(), &refusal.reason);
                 warn!(%dataset, %trade_date, run_id, key = source.key, code, reason, "file refused");
-                let artifact = set_aside(raw, Some(&refusal), &[]);
+                let artifact = set_aside(raw, Some(&refusal), &refusal.rows);
                 self.lake.publish(&artifact.reference.key, artifact.bytes).await?;
                 return Ok(Parse::Refused { refusal, quarantine: artifact.reference });
             }

@@ -31,7 +31,7 @@ pub(super) struct ParsedDay {
 /// Where a day is after fetch and parse.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Parsed(ParsedDay),
+    Parsed(Box<ParsedDay>),
     /// It has its final state, and that is noted.
     Ended,
 }
@@ -55,7 +55,7 @@ pub(super) async fn prepare(context: &RunContext, date: TradeDate, known: KnownD
         match prepare_in_span(context, date, known).await? {
             Ok(day) => {
                 day.refused.iter().for_each(mark_span);
-                Ok(Outcome::Parsed(day))
+                Ok(Outcome::Parsed(Box::new(day)))
             }
             Err(ended) => {
                 mark_span(&ended);

@@ -45,7 +45,7 @@ pub(super) async fn fetch(
     let mut parsed = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
         match outcome? {
-            Outcome::Parsed(day) => parsed.push(day),
+            Outcome::Parsed(day) => parsed.push(*day),
             Outcome::Ended => {}
         }
     }
