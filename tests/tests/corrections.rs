@@ -125,3 +125,32 @@ fn promise_32_the_gap_report_names_what_is_in_what_is_missing_and_what_nobody_kn
     stack.champion(&["backfill", "bhavcopy", "--from", DAY, "--to", "2025-02-28"]).expect_code(0);
     stack.champion(&[&["gaps"][..], &range].concat()).expect_code(0);
 }
+
+#[test]
+fn promise_08_a_flipped_bit_is_found_and_made_good_also_in_the_bytes_as_received() {
+    let stack = Stack::builder().start();
+    stack.champion(&["backfill", "bhavcopy", "--from", DAY, "--to", "2025-02-25"]).expect_code(0);
+    let lake = stack.folder().join("lake");
+    let before = champion_e2e::Content::of_lake(&lake);
+    stack.champion(&["verify"]).expect_code(0);
+    let flip = |zone: &str, part: &str| {
+        let keys = files_below(&lake, zone);
+        let key = keys.iter().find(|key| key.contains(part) && !key.ends_with(".json")).expect("a file");
+        let mut bytes = std::fs::read(lake.join(key)).expect("readable");
+        bytes[300] ^= 1;
+        std::fs::write(lake.join(key), bytes).expect("writable");
+    };
+    flip("raw/nse/bhavcopy", "2025-02-25");
+    flip("curated/normalized_equity_ohlc", DAY);
+    let found = stack.champion(&["verify", "--json"]).expect_code(3).json();
+    assert_eq!(found["findings"].as_array().map(Vec::len), Some(2), "{found}");
+
+    stack.champion(&["verify", "--repair"]).expect_code(0);
+
+    stack.champion(&["verify"]).expect_code(0);
+    let damaged = files_below(&lake, "quarantine/damaged");
+    assert_eq!(damaged.len(), 2, "what was damaged is set aside and not thrown away: {damaged:?}");
+    std::fs::remove_dir_all(lake.join("quarantine")).expect("it is ours");
+    assert_eq!(champion_e2e::Content::of_lake(&lake).hash(), before.hash());
+    stack.champion(&["reconcile"]).expect_code(0);
+}

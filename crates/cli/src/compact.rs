@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::args::{CompactArguments, Place};
 use crate::exit::Exit;
-use crate::render::{count, size, table};
+use crate::render::{count, short_key, size, table};
 
 /// Compacts the months of a range.
 ///
@@ -48,6 +48,6 @@ fn row(done: &CompactedMonth) -> Vec<String> {
         count(artifact.rows),
         size(artifact.bytes),
         state.to_owned(),
-        artifact.key,
+        short_key(&artifact.key),
     ]
 }

@@ -55,6 +55,26 @@ pub(crate) fn milliseconds(milliseconds: u64) -> String {
     }
 }
 
+/// A key as a person reads it: hashes cut to eight digits, the Hive-style folders left out. `--json` has it whole.
+#[must_use]
+pub(crate) fn short_key(key: &str) -> String {
+    const HASH: usize = 64;
+    let mut parts: Vec<String> = Vec::new();
+    for part in key.split('/') {
+        let hash = part.bytes().take_while(u8::is_ascii_hexdigit).count();
+        if part.contains('=') {
+            if parts.last().is_none_or(|last| last != "…") {
+                parts.push("…".to_owned());
+            }
+        } else if hash == HASH {
+            parts.push(format!("{}…{}", &part[..8], &part[HASH..]));
+        } else {
+            parts.push(harmless(part));
+        }
+    }
+    parts.join("/")
+}
+
 /// Takes control characters out of a text that came from outside: a terminal must not obey them.
 #[must_use]
 pub(crate) fn harmless(text: &str) -> String {
@@ -70,6 +90,19 @@ mod tests {
         assert_eq!([count(0), count(999), count(2_832), count(1_234_567)], ["0", "999", "2,832", "1,234,567"]);
         assert_eq!([size(12), size(167_242), size(5_000_000)], ["12 B", "167.2 kB", "5.0 MB"]);
         assert_eq!([milliseconds(12), milliseconds(1_340), milliseconds(130_000)], ["12 ms", "1.3 s", "2 min 10 s"]);
+    }
+
+    #[test]
+    fn keys_are_shortened_for_people_and_stay_recognisable() {
+        let hash = "e430967ec5e6ec6c98ef7ca3bc5721800880fe97996ab299b973befd3d66390d";
+        assert_eq!(
+            short_key(&format!("raw/nse/bhavcopy/2025-02-24/{hash}.csv.zip")),
+            "raw/nse/bhavcopy/2025-02-24/e430967e….csv.zip"
+        );
+        assert_eq!(
+            short_key("curated/equity_delivery/exchange=nse/year=2025/month=02/2025-02-24.parquet"),
+            "curated/equity_delivery/…/2025-02-24.parquet"
+        );
     }
 
     #[test]

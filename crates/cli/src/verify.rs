@@ -1,7 +1,9 @@
 //! `champion verify`: what is stored, read and hashed again.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
+use champion_market_data::{Dataset, TradeDate};
 use champion_proto::writer::v1::verify_response::Event;
 use champion_proto::writer::v1::{Finding, VerifyProgress, VerifyRequest, VerifySummary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -9,7 +11,8 @@ use serde_json::json;
 
 use crate::args::{Place, VerifyArguments};
 use crate::exit::Exit;
-use crate::render::{count, harmless, size, table};
+use crate::render::{count, harmless, short_key, size, table};
+use crate::run::{self, Mode};
 
 /// Findings a person takes in at once; `--json` has them all.
 const MOST_SHOWN: usize = 100;
@@ -20,7 +23,7 @@ const MOST_SHOWN: usize = 100;
 /// Fails when the writer cannot be reached or the lake cannot be read.
 pub(crate) async fn run(place: &Place, options: VerifyArguments) -> anyhow::Result<Exit> {
     let VerifyArguments { from, to, zone, repair, writer } = options;
-    let date = |date: Option<champion_market_data::TradeDate>| date.map(|date| date.to_string()).unwrap_or_default();
+    let date = |date: Option<TradeDate>| date.map(|date| date.to_string()).unwrap_or_default();
     let zones = zone.iter().map(|zone| zone.as_str().to_owned()).collect();
     let request = VerifyRequest { from_date: date(from), to_date: date(to), zones, repair };
     let mut events = place.writer(writer)?.verify(request).await?.into_inner();
@@ -40,7 +43,25 @@ pub(crate) async fn run(place: &Place, options: VerifyArguments) -> anyhow::Resu
     } else {
         as_table(&findings, &summary, repair);
     }
-    Ok(exit(&summary))
+    let replays = replays(&findings)?;
+    let others =
+        findings.iter().filter(|finding| !matches!(finding.repair.as_str(), "restored" | "needs_replay")).count();
+    if !repair || others > 0 || replays.is_empty() {
+        return Ok(exit(&summary));
+    }
+    // What cannot be restored from what is stored is made again from the exchange on.
+    let mut end = Exit::Done;
+    for (dataset, date) in replays {
+        let exit = run::day(place, dataset, date, Mode::Replay).await?;
+        end = if end == Exit::Done { exit } else { end };
+    }
+    Ok(end)
+}
+
+/// Returns the sessions that a run has to make again.
+fn replays(findings: &[Finding]) -> anyhow::Result<BTreeSet<(Dataset, TradeDate)>> {
+    let named = findings.iter().filter(|finding| finding.repair == "needs_replay" && !finding.dataset.is_empty());
+    named.map(|finding| Ok((finding.dataset.parse()?, finding.trade_date.parse()?))).collect()
 }
 
 fn exit(summary: &VerifySummary) -> Exit {
@@ -88,7 +109,7 @@ fn as_table(findings: &[Finding], summary: &VerifySummary, repair: bool) {
     if !findings.is_empty() {
         let row = |finding: &Finding| {
             let Finding { problem, key, detail, repair, .. } = finding;
-            [problem, key, repair, detail].map(|text| harmless(text)).to_vec()
+            vec![harmless(problem), short_key(key), harmless(repair), short_key(detail)]
         };
         let rows = findings.iter().take(MOST_SHOWN).map(row).collect();
         println!("{}", table(&["problem", "key", "repair", "detail"], &[], rows));
@@ -96,23 +117,13 @@ fn as_table(findings: &[Finding], summary: &VerifySummary, repair: bool) {
     if findings.len() > MOST_SHOWN {
         println!("and {} more; --json has them all", count((findings.len() - MOST_SHOWN) as u64));
     }
-    let mut replays: Vec<String> = findings
-        .iter()
-        .filter(|finding| finding.repair == "needs_replay" && !finding.dataset.is_empty())
-        .map(|finding| format!("champion run {} --date {}", harmless(&finding.dataset), harmless(&finding.trade_date)))
-        .collect();
-    replays.sort();
-    replays.dedup();
-    for replay in &replays {
-        println!("to repair: {replay}");
-    }
     let VerifySummary { objects, bytes, findings, restored } = *summary;
     let (objects, bytes) = (count(objects), size(bytes));
     match findings - restored {
         0 if findings == 0 => println!("{objects} objects, {bytes}: all as they should be"),
         0 => println!("{objects} objects, {bytes}: {} found, all restored", count(findings)),
         left if repair => {
-            println!("{objects} objects, {bytes}: {} found, {} not restored", count(findings), count(left))
+            println!("{objects} objects, {bytes}: {} found, {} for a run to make again", count(findings), count(left))
         }
         left => println!("{objects} objects, {bytes}: {} found; --repair restores what can be restored", count(left)),
     }

@@ -3,13 +3,14 @@
 //! No two sessions are alike: of the 2,790 lines of 2025-02-21 two (0.07 %) stand with the same prices and volume in the
 //! file of 2025-02-20, and of five more real pairs none shares a tenth of a percent. More than nine tenths is a copy.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, RecordBatch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use champion_decode::{Request, decode};
-use champion_market_data::{Dataset, Exchange, TradeDate};
+use champion_market_data::{Dataset, Exchange, Sha256, TradeDate};
 
 /// Share of identical rows above which a file is a copy.
 const COPIED_ABOVE: f64 = 0.9;
@@ -76,6 +77,32 @@ impl Rows {
     }
 }
 
+/// Rows of the files that were looked into last: in a backfill, today's file is tomorrow's previous one.
+#[derive(Debug, Default)]
+pub(crate) struct Lately(Mutex<VecDeque<(Sha256, Arc<Rows>)>>);
+
+/// Sessions that are remembered, of some 60 kB each: those of the fetches that run at the same time, and their neighbours.
+const REMEMBERED: usize = 32;
+
+impl Lately {
+    /// Returns the rows of a file, from memory or by `read`.
+    pub(crate) fn rows(&self, sha256: Sha256, read: impl FnOnce() -> Option<Rows>) -> Option<Arc<Rows>> {
+        let known = self.files().iter().find(|(known, _)| *known == sha256).map(|(_, rows)| Arc::clone(rows));
+        if known.is_some() {
+            return known;
+        }
+        let rows = Arc::new(read()?);
+        let mut files = self.files();
+        files.truncate(REMEMBERED - 1);
+        files.push_front((sha256, Arc::clone(&rows)));
+        Some(rows)
+    }
+
+    fn files(&self) -> MutexGuard<'_, VecDeque<(Sha256, Arc<Rows>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +129,17 @@ mod tests {
             assert_eq!(new.copied_from(&previous).is_some(), copied, "{} rows", new.total);
         }
         assert_eq!(rows(0..100).copied_from(&Rows::default()), None);
+    }
+
+    #[test]
+    fn a_file_is_looked_into_once_while_it_is_remembered() {
+        let lately = Lately::default();
+        let file = |number: usize| Sha256::of(&number.to_le_bytes());
+        for number in 0..=REMEMBERED {
+            assert!(lately.rows(file(number), || Some(rows(0..3))).is_some());
+        }
+        assert_eq!(lately.rows(file(REMEMBERED), || None).as_deref(), Some(&rows(0..3)));
+        assert_eq!(lately.rows(file(0), || None), None, "the oldest is forgotten");
     }
 
     #[test]

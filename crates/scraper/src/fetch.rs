@@ -1,6 +1,7 @@
 //! The use case: one report of one session, from the raw store or from the exchange.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use champion_lake::Lake;
@@ -12,7 +13,7 @@ use tracing::{info, warn};
 use crate::almanac::{Almanac, Look};
 use crate::classify::{Class, Judgement};
 use crate::config::Config;
-use crate::copied::Rows;
+use crate::copied::{Lately, Rows};
 use crate::exchange::{Exchange, Fetched, Finding, Known, Question};
 use crate::facts::{Facts, Refusal};
 use crate::in_flight::InFlight;
@@ -91,6 +92,7 @@ pub struct Fetcher {
     clock: Clock,
     metrics: Metrics,
     in_flight: InFlight,
+    lately: Arc<Lately>,
 }
 
 impl Fetcher {
@@ -103,6 +105,10 @@ impl Fetcher {
         let almanac = Almanac::new(lake.clone());
         let in_flight = InFlight::default();
         Ok(Self { store: RawStore::new(lake), exchange, almanac, clock, metrics, in_flight })
+        let calendar = Calendar::nse();
+        let exchange = Exchange::new(config, &lake, calendar.clone(), clock.clone(), &metrics)?;
+        let (in_flight, lately) = (InFlight::default(), Arc::default());
+        Ok(Self { store: RawStore::new(lake), exchange, calendar, clock, metrics, in_flight, lately })
     }
 
     /// Fetches one report, or tells why there is none.
@@ -314,10 +320,10 @@ impl Fetcher {
         let FetchRequest { dataset, exchange, trade_date, .. } = *request;
         let Some(previous) = self.previous(request).await? else { return Ok(None) };
         let Some(before) = self.store.bytes(&previous).await? else { return Ok(None) };
-        let (new, day) = (fetched.answer.body.clone(), previous.trade_date);
+        let (new, day, lately) = (fetched.answer.body.clone(), previous.trade_date, Arc::clone(&self.lately));
         let compare = move || {
-            let new = Rows::of(&new, dataset, exchange, trade_date)?;
-            new.copied_from(&Rows::of(&before, dataset, exchange, day)?)
+            let rows = |bytes: &[u8], date| lately.rows(Sha256::of(bytes), || Rows::of(bytes, dataset, exchange, date));
+            rows(&new, trade_date)?.copied_from(rows(&before, day)?.as_ref())
         };
         let Some(share) = tokio::task::spawn_blocking(compare).await? else { return Ok(None) };
         let percent = (share * 1000.0).round() / 10.0;

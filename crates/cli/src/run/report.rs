@@ -7,7 +7,7 @@ use champion_proto::artifact::v1::RowCounts;
 use champion_proto::orchestrator::v1::{DayFinished, Finished, StepFinished};
 
 use super::Outcome;
-use crate::render::{count, harmless, milliseconds, size, table};
+use crate::render::{count, harmless, milliseconds, short_key, size, table};
 
 /// Prints the result of a day.
 #[expect(clippy::print_stdout, reason = "the command's answer")]
@@ -91,25 +91,6 @@ fn step_row(step: &StepFinished) -> Vec<String> {
     ]
 }
 
-/// A key as a person reads it: hashes cut to eight digits, the Hive-style folders left out. `--json` has it whole.
-fn short_key(key: &str) -> String {
-    const HASH: usize = 64;
-    let mut parts: Vec<String> = Vec::new();
-    for part in key.split('/') {
-        let hash = part.bytes().take_while(u8::is_ascii_hexdigit).count();
-        if part.contains('=') {
-            if parts.last().is_none_or(|last| last != "…") {
-                parts.push("…".to_owned());
-            }
-        } else if hash == HASH {
-            parts.push(format!("{}…{}", &part[..8], &part[HASH..]));
-        } else {
-            parts.push(harmless(part));
-        }
-    }
-    parts.join("/")
-}
-
 fn day_words(day: &DayFinished, nothing_done: bool) -> String {
     let counts = day.counts.unwrap_or_default();
     match day.state.as_str() {
@@ -130,22 +111,4 @@ fn books(counts: &RowCounts) -> String {
         count(counts.quarantined),
         count(counts.filtered)
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_shortened_for_people_and_stay_recognisable() {
-        let hash = "e430967ec5e6ec6c98ef7ca3bc5721800880fe97996ab299b973befd3d66390d";
-        assert_eq!(
-            short_key(&format!("raw/nse/bhavcopy/2025-02-24/{hash}.csv.zip")),
-            "raw/nse/bhavcopy/2025-02-24/e430967e….csv.zip"
-        );
-        assert_eq!(
-            short_key("curated/equity_delivery/exchange=nse/year=2025/month=02/2025-02-24.parquet"),
-            "curated/equity_delivery/…/2025-02-24.parquet"
-        );
-    }
 }
