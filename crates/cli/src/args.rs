@@ -240,7 +240,7 @@ pub struct VerifyArguments {
     /// Last trade date, included
     #[arg(long)]
     pub to: Option<TradeDate>,
-    /// Only these zones; by default raw, curated and history
+    /// Only these zones; by default all but staged
     #[arg(long, value_enum)]
     pub zone: Vec<ZoneChoice>,
     /// Move damage aside and restore what can be restored
@@ -260,6 +260,8 @@ pub enum ZoneChoice {
     Curated,
     /// Earlier versions.
     History,
+    /// Months.
+    Compacted,
     /// Tables between parser and writer.
     Staged,
 }
@@ -272,6 +274,7 @@ impl ZoneChoice {
             Self::Raw => "raw",
             Self::Curated => "curated",
             Self::History => "history",
+            Self::Compacted => "compacted",
             Self::Staged => "staged",
         }
     }

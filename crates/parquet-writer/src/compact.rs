@@ -27,6 +27,13 @@ impl Month {
         TradeDate::from_ymd(year, month, 1).map(|_| Self { year, month })
     }
 
+    /// Returns the month of a date.
+    #[must_use]
+    pub fn of(date: TradeDate) -> Self {
+        let (year, month) = date.month();
+        Self { year, month }
+    }
+
     fn next(self) -> Self {
         if self.month == 12 { Self { year: self.year + 1, month: 1 } } else { Self { month: self.month + 1, ..self } }
     }

@@ -14,16 +14,18 @@ pub enum Zone {
     Curated,
     /// Earlier versions.
     History,
+    /// Months.
+    Compacted,
     /// Between parser and writer.
     Staged,
 }
 
 impl Zone {
     /// Every zone.
-    pub const ALL: [Self; 4] = [Self::Raw, Self::Curated, Self::History, Self::Staged];
+    pub const ALL: [Self; 5] = [Self::Raw, Self::Curated, Self::History, Self::Compacted, Self::Staged];
 
     /// The zones whose loss would be a loss: what is staged can be made again.
-    pub const KEPT: [Self; 3] = [Self::Raw, Self::Curated, Self::History];
+    pub const KEPT: [Self; 4] = [Self::Raw, Self::Curated, Self::History, Self::Compacted];
 
     /// Returns its one spelling: the first part of its keys.
     #[must_use]
@@ -32,6 +34,7 @@ impl Zone {
             Self::Raw => "raw",
             Self::Curated => "curated",
             Self::History => "history",
+            Self::Compacted => "compacted",
             Self::Staged => "staged",
         }
     }
@@ -47,7 +50,7 @@ impl FromStr for Zone {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || format!("unknown zone {text:?}; known: raw, curated, history, staged");
+        let unknown = || format!("unknown zone {text:?}; known: raw, curated, history, compacted, staged");
         Self::ALL.into_iter().find(|zone| zone.as_str() == text).ok_or_else(unknown)
     }
 }

@@ -1,9 +1,11 @@
 //! The sweep: everything stored is read, hashed and held against what names it.
 //!
 //! Raw bytes are held against the hash in their name and the length in their facts, curated files against their manifest,
-//! earlier versions against the hash in their name, staged artifacts against the parser's reports. What is damaged is
+//! earlier versions against the hash in their name, months against their manifest, staged artifacts against the parser's
+//! reports. What is damaged is
 //! moved aside and, where the same bytes can be made of a staged artifact, comes back; the rest is to be run again.
 
+mod compacted;
 mod curated;
 mod finding;
 mod history;
@@ -18,6 +20,7 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::WriteError;
+use crate::compact::Month;
 use crate::parquet_file::Encoding;
 
 pub use finding::{Finding, Problem, Repair, Zone};
@@ -38,6 +41,10 @@ pub struct Sweep {
 impl Sweep {
     fn covers(&self, date: TradeDate) -> bool {
         self.from.is_none_or(|from| from <= date) && self.to.is_none_or(|to| date <= to)
+    }
+
+    fn touches(&self, month: Month) -> bool {
+        self.from.is_none_or(|from| Month::of(from) <= month) && self.to.is_none_or(|to| month <= Month::of(to))
     }
 }
 
@@ -91,6 +98,7 @@ impl Verifier {
                 Zone::Raw => raw::verify(&mut pass).await?,
                 Zone::Curated => curated::verify(&mut pass).await?,
                 Zone::History => history::verify(&mut pass).await?,
+                Zone::Compacted => compacted::verify(&mut pass).await?,
                 Zone::Staged => staged::verify(&mut pass).await?,
             }
         }

@@ -7,13 +7,13 @@ use champion_lake::Lake;
 use champion_market_data::artifact::keys;
 use champion_market_data::{Dataset, Exchange, Sha256, Table};
 use champion_parquet_writer::verify::{Finding, Problem, Repair, Sweep, SweepEvent, SweepSummary, Verifier, Zone};
-use champion_parquet_writer::{Encoding, Manifest};
+use champion_parquet_writer::{Compactor, Encoding, Manifest, Month};
 use tokio::sync::mpsc;
 
 use crate::harness::{World, contents, date, rows, run, stage, world};
 
 const DAY: &str = "2025-02-24";
-const KEPT: [&str; 3] = ["raw", "curated", "history"];
+const KEPT: [&str; 4] = ["raw", "curated", "history", "compacted"];
 
 async fn keep_raw(lake: &Lake, day: &str, text: &str) -> String {
     let sha256 = Sha256::of(text.as_bytes());
@@ -27,7 +27,7 @@ async fn keep_raw(lake: &Lake, day: &str, text: &str) -> String {
     key
 }
 
-/// Two sessions with raw bytes, staged artifacts, published files and a correction of one.
+/// Two sessions with raw bytes, staged artifacts, published files, a correction of one, and their month.
 async fn full_world() -> World {
     let world = world();
     let table = Table::EquityDelivery;
@@ -38,11 +38,18 @@ async fn full_world() -> World {
     }
     let corrected = stage(&world.lake, table, date(DAY), &rows(table, date(DAY), 19, 4)).await;
     world.publisher.write(&corrected, &run("r2")).await.expect("written");
+    let month: Month = "2025-02".parse().expect("a month");
+    let compactor = Compactor::new(world.lake.clone(), encoding());
+    compactor.compact((table, Exchange::Nse), (month, month), "r3").await.expect("compacted");
     world
 }
 
+fn encoding() -> Encoding {
+    Encoding::new(1, 131_072).expect("valid settings")
+}
+
 async fn sweep(world: &World, sweep: &Sweep) -> (Vec<Finding>, SweepSummary) {
-    let verifier = Verifier::new(world.lake.clone(), Encoding::new(1, 131_072).expect("valid settings"));
+    let verifier = Verifier::new(world.lake.clone(), encoding());
     let (sender, mut receiver) = mpsc::channel(1000);
     let summary = verifier.verify(sweep, sender).await.expect("the lake is readable");
     let mut findings = Vec::new();
@@ -68,8 +75,8 @@ async fn promise_08_a_sound_lake_has_no_finding_and_every_object_is_read() {
     let world = full_world().await;
     let (findings, summary) = sweep(&world, &everything(true)).await;
     assert_eq!(findings, []);
-    // Two raw files with facts, two published files, one earlier version.
-    assert_eq!(summary.objects, 7);
+    // Two raw files with facts, two published files, one earlier version, one month.
+    assert_eq!(summary.objects, 8);
 }
 
 #[tokio::test]
@@ -77,7 +84,7 @@ async fn promise_08_one_flipped_bit_anywhere_is_found_never_served_and_rebuilt_o
     let world = full_world().await;
     let sound = contents(&world.lake, &KEPT).await;
     let files: BTreeMap<&String, &Bytes> = sound.iter().filter(|(key, _)| !key.ends_with(".json")).collect();
-    assert_eq!(files.len(), 5);
+    assert_eq!(files.len(), 6);
     for (key, bytes) in files {
         for position in [0, bytes.len() / 2, bytes.len() - 1] {
             let mut flipped = bytes.to_vec();

@@ -43,7 +43,7 @@ async fn the_service_starts_with_its_default_file_names_a_wrong_field_and_stops(
     assert_eq!(last, Some(Event::Summary(nothing)), "an empty lake is sound, and the summary comes last");
     let request = VerifyRequest { zones: vec!["curate".to_owned()], ..VerifyRequest::default() };
     let status = client.verify(request).await.expect_err("there is no such zone");
-    assert!(status.message().contains("known: raw, curated, history, staged"), "{status}");
+    assert!(status.message().contains("known: raw, curated, history, compacted, staged"), "{status}");
     let collected = client.collect(CollectRequest::default()).await.expect("collected").into_inner();
     assert!(!collected.removed, "without being told to, nothing is removed");
     let (table, exchange) = ("equity_delivery".to_owned(), "nse".to_owned());
