@@ -103,12 +103,8 @@ impl Fetcher {
     pub fn new(config: &Config, lake: Lake, clock: Clock, metrics: Metrics) -> Result<Self, Error> {
         let exchange = Exchange::new(config, &lake, clock.clone(), &metrics)?;
         let almanac = Almanac::new(lake.clone());
-        let in_flight = InFlight::default();
-        Ok(Self { store: RawStore::new(lake), exchange, almanac, clock, metrics, in_flight })
-        let calendar = Calendar::nse();
-        let exchange = Exchange::new(config, &lake, calendar.clone(), clock.clone(), &metrics)?;
         let (in_flight, lately) = (InFlight::default(), Arc::default());
-        Ok(Self { store: RawStore::new(lake), exchange, calendar, clock, metrics, in_flight, lately })
+        Ok(Self { store: RawStore::new(lake), exchange, almanac, clock, metrics, in_flight, lately })
     }
 
     /// Fetches one report, or tells why there is none.
