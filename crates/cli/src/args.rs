@@ -112,7 +112,7 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<SourcesAction>,
         /// URL of the scraper; by default the one of the stack
-        #[arg(long, env = "CHAMPION_SCRAPER_URL", value_name = "URL")]
+        #[arg(long, global = true, env = "CHAMPION_SCRAPER_URL", value_name = "URL")]
         scraper: Option<String>,
     },
     /// The newest runs of the journal
@@ -334,6 +334,17 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_scraper_may_be_named_behind_the_action_too() {
+        let line = ["champion", "sources", "reset", "nse_api", "--scraper", "http://127.0.0.1:1"];
+        match Arguments::try_parse_from(line).map(|arguments| arguments.command) {
+            Ok(Command::Sources { action: Some(SourcesAction::Reset { source }), scraper }) => {
+                assert_eq!((source.as_str(), scraper.as_deref()), ("nse_api", Some("http://127.0.0.1:1")));
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
