@@ -151,6 +151,10 @@ fn promise_08_a_flipped_bit_is_found_and_made_good_also_in_the_bytes_as_received
     let damaged = files_below(&lake, "quarantine/damaged");
     assert_eq!(damaged.len(), 2, "what was damaged is set aside and not thrown away: {damaged:?}");
     std::fs::remove_dir_all(lake.join("quarantine")).expect("it is ours");
-    assert_eq!(champion_e2e::Content::of_lake(&lake).hash(), before.hash());
+    // Facts tell of the damage; every other byte is as before.
+    let after = champion_e2e::Content::of_lake(&lake);
+    for part in [".zip", ".parquet", ".manifest.json"] {
+        after.part(part).expect_equal(&before.part(part), &stack, "the repaired lake");
+    }
     stack.champion(&["reconcile"]).expect_code(0);
 }

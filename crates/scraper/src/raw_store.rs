@@ -64,9 +64,13 @@ impl RawStore {
         let key = keys::raw_facts(exchange, dataset, trade_date, &facts.artifact.sha256);
         match self.lake.put_if_absent(&key, json.clone()).await {
             Ok(_) => {}
-            Err(LakeError::Conflict { .. }) => {
-                self.lake.put_if_absent(&seen_again(&key, facts.observed_at), json).await?;
-            }
+            Err(LakeError::Conflict { .. }) => match self.latest(exchange, dataset, trade_date).await? {
+                // Another scraper kept the same bytes in the same moment.
+                Some(latest) if latest.artifact.sha256 == facts.artifact.sha256 => return Ok(latest.raw()),
+                Some(_) | None => {
+                    self.lake.put_if_absent(&seen_again(&key, facts.observed_at), json).await?;
+                }
+            },
             Err(error) => return Err(error),
         }
         Ok(facts.raw())
