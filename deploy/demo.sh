@@ -45,6 +45,26 @@ title "champion query \"$query\""
 title "champion status"
 "$champion" status
 
+known=$(date -u +%FT%TZ)
+day=${DATE//-/}
+title "The exchange replaces its file of $DATE: a price differs and two lines are gone. champion run bhavcopy --date $DATE --recheck"
+python3 - "$data/endpoints.json" "$day" <<'PYTHON'
+import json, sys, urllib.request
+mirror = json.load(open(sys.argv[1]))["exchange-mirror"]["http"]
+rule = {"path": f"*{sys.argv[2]}*", "kind": "corrected", "rows": 2, "count": "forever"}
+urllib.request.urlopen(urllib.request.Request(f"http://{mirror}/__fault", json.dumps(rule).encode()), timeout=5)
+PYTHON
+sleep 1
+"$champion" run bhavcopy --date "$DATE" --recheck | tail -n 3
+count="SELECT count() AS rows, max(version) AS version FROM normalized_equity_ohlc_current WHERE trade_date = '$DATE'"
+title "champion query \"$count\""
+"$champion" query "$count"
+title "champion as-of $known, the same question: what was known before the correction"
+"$champion" as-of "$known" "$count"
+
+title "champion gaps: every expected session of that week with its state"
+"$champion" gaps --dataset bhavcopy --from "$DATE" --to "$(date -u -d "$DATE + 4 days" +%F)" || [ $? -eq 3 ]
+
 title "Metrics of each stage (its own /metrics)"
 python3 - "$data/endpoints.json" <<'PYTHON'
 import json, sys, urllib.request
@@ -62,4 +82,4 @@ PYTHON
 title "Logs with the run's trace id ${run#* }"
 grep -h "${run#* }" "$data"/logs/*.log | head -n 5 | cut -c1-220
 
-title "Done. 'make up' leaves the stack running; then try: champion run, backfill, status, runs, trace, query, validate"
+title "Done. 'make up' leaves the stack running; then try: champion run, backfill, status, gaps, quarantine list, verify, sources"
