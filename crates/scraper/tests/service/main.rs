@@ -7,6 +7,7 @@ mod disk_faults;
 mod exchange;
 mod faults;
 mod harness;
+mod mirror;
 mod rechecks;
 mod sessions;
 mod shared;
