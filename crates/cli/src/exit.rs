@@ -24,7 +24,7 @@ pub const HELP: &str = "Exit codes:
   0    done, or nothing was left to do
   1    failed: a run, a day, a file, a query
   2    the command line or the configuration makes no sense
-  3    incomplete: the exchange has not published what was asked for (backfill: with --strict), or lake and warehouse differ
+  3    incomplete: the exchange has not published what was asked for (backfill: with --strict), or findings remain, or lake and warehouse differ
   4    the services cannot be reached
   130  interrupted";
 
