@@ -38,7 +38,9 @@ pub fn cut_off(sessions: usize, away: Duration) -> CutOff {
         fleet.content()
     };
     let gate = Gate::open();
-    let fleet = Fleet::builder().gate(&gate).start();
+    // The number of attempts alone would give up at once: what holds the run is the patience with the warehouse.
+    let attempts = "CHAMPION_ORCHESTRATOR__STAGES__CLICKHOUSE_LOADER__ATTEMPTS";
+    let fleet = Fleet::builder().gate(&gate).variable_of("orchestrator", attempts, "1").start();
     let began = Instant::now();
     std::thread::scope(|scope| {
         let run = scope.spawn(|| fleet.champion(&arguments));

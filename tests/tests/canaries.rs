@@ -66,6 +66,7 @@ fn promise_30_planted_secrets_appear_in_no_log_metric_trace_error_or_file() {
         .variable_of("clickhouse-loader", "CHAMPION_CLICKHOUSE_LOADER__WAREHOUSE__USER", "default")
         .variable_of("clickhouse-loader", "CHAMPION_CLICKHOUSE_LOADER__WAREHOUSE__PASSWORD", PASSWORD)
         .variable_of("orchestrator", "CHAMPION_ORCHESTRATOR__STAGES__CLICKHOUSE_LOADER__ATTEMPTS", "2")
+        .variable_of("orchestrator", "CHAMPION_ORCHESTRATOR__STAGES__CLICKHOUSE_LOADER__UNAVAILABLE_SECONDS", "0")
         .start();
     let mut searched = Searched::default();
     let mut run = |dataset: &str, date: &str, code: i32| {

@@ -114,6 +114,8 @@ pub struct StageConfig {
     pub deadline_seconds: NonZeroU64,
     /// Most attempts of a call that the stage answers with "unavailable" or that runs out of time.
     pub attempts: NonZeroU32,
+    /// How long a stage that answers "unavailable" is asked again in any case, in seconds; 0 leaves it to `attempts`.
+    pub unavailable_seconds: u64,
 }
 
 impl StageConfig {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use champion_retry::Backoff;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use tracing::{debug, warn};
 
 use super::error::{StageError, Trouble, message_of, trouble_of};
@@ -35,13 +35,15 @@ pub(super) struct Peer<C> {
     url: String,
     deadline: Duration,
     attempts: u32,
+    unavailable: Duration,
     client: C,
 }
 
 impl<C: Clone> Peer<C> {
     pub(super) fn new(stage: Stage, name: &'static str, config: &StageConfig, client: C) -> Self {
-        let url = config.url.clone();
-        Self { stage, name, url, deadline: config.deadline(), attempts: config.attempts.get(), client }
+        let (url, deadline, attempts) = (config.url.clone(), config.deadline(), config.attempts.get());
+        let unavailable = Duration::from_secs(config.unavailable_seconds);
+        Self { stage, name, url, deadline, attempts, unavailable, client }
     }
 
     /// Calls the stage until it answers, the patience ends or the orchestrator stops.
@@ -58,6 +60,7 @@ impl<C: Clone> Peer<C> {
         Answer: Future<Output = Result<Response<T>, Status>>,
     {
         let mut away_since = None;
+        let mut unavailable_since = None;
         let mut failures = 0;
         let mut busy = 0;
         loop {
@@ -82,7 +85,10 @@ impl<C: Clone> Peer<C> {
                     // The stage is there, so the wait for its coming begins anew if it goes away again.
                     away_since = None;
                     busy += 1;
-                    busy < self.attempts
+                    // What the stage needs is away: the run waits with it, and takes up no more work meanwhile.
+                    let unavailable = status.code() == Code::Unavailable;
+                    let since: Instant = *unavailable_since.get_or_insert_with(Instant::now);
+                    busy < self.attempts || unavailable && since.elapsed() + wait <= self.unavailable
                 }
                 Trouble::Answered(_) | Trouble::BadAnswer | Trouble::Stopped => false,
             };
@@ -127,5 +133,42 @@ impl<C: Clone> Peer<C> {
     fn stopped(&self) -> StageError {
         let message = "the orchestrator is stopping".to_owned();
         StageError { stage: self.stage, trouble: Trouble::Stopped, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    /// Asks a stage that says "unavailable" for some time.
+    async fn ask(unavailable_seconds: u64, away: Duration) -> Result<u32, StageError> {
+        let config: Config = champion_service::config::load(&crate::SPEC, None).expect("the defaults");
+        let mut stages = config.stages;
+        (stages.backoff_initial_ms, stages.backoff_max_ms) = (1, 20);
+        stages.clickhouse_loader.attempts = std::num::NonZeroU32::MIN;
+        stages.clickhouse_loader.unavailable_seconds = unavailable_seconds;
+        let peer = Peer::new(Stage::Load, "clickhouse-loader", &stages.clickhouse_loader, ());
+        let back = Instant::now() + away;
+        let call = |(), _| async move {
+            if Instant::now() < back { Err(Status::unavailable("no warehouse")) } else { Ok(Response::new(7)) }
+        };
+        peer.ask(&Patience::new(&stages), &CancellationToken::new(), (), call).await
+    }
+
+    #[tokio::test]
+    async fn promise_06_a_loader_without_its_warehouse_is_waited_for_as_long_as_configured() {
+        assert_eq!(ask(60, Duration::from_millis(300)).await, Ok(7));
+        let error = ask(0, Duration::from_secs(60)).await.expect_err("no patience is configured");
+        assert_eq!(error.trouble, Trouble::Busy);
+        let began = Instant::now();
+        ask(1, Duration::from_secs(60)).await.expect_err("the warehouse does not come back in time");
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn promise_06_by_default_a_warehouse_may_be_away_for_more_than_an_hour() {
+        let config: Config = champion_service::config::load(&crate::SPEC, None).expect("the defaults");
+        assert!(config.stages.clickhouse_loader.unavailable_seconds > 3_600);
     }
 }
