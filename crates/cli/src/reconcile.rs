@@ -99,7 +99,9 @@ fn words(answer: &ReconcileResponse) -> String {
     let more = answer.findings_total.saturating_sub(answer.findings.len() as u64);
     let more = if more == 0 { String::new() } else { format!(" ({} more not shown)", count(more)) };
     let (total, remain) = (count(answer.findings_total), count(answer.unrepaired));
-    let hint = if answer.unrepaired > 0 && answer.findings.iter().all(|found| !found.repaired) {
+    // What the lake does not publish, no repair touches.
+    let can_repair = answer.findings.iter().any(|found| found.kind != "extra");
+    let hint = if can_repair && answer.findings.iter().all(|found| !found.repaired) {
         "; --repair loads what the lake publishes again"
     } else {
         ""
