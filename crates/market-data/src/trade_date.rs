@@ -128,7 +128,8 @@ impl FromStr for TradeDate {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidTradeDate(text.chars().take(40).collect());
-        if text.len() != 10 {
+        // The parser alone would take blanks in place of leading zeros.
+        if text.len() != 10 || !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
             return Err(invalid());
         }
         let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| invalid())?;
@@ -150,6 +151,13 @@ mod tests {
     fn the_business_date_is_taken_in_ist_and_not_in_utc() {
         let late_evening_utc: DateTime<Utc> = "2025-02-24T19:00:00Z".parse().expect("a valid instant");
         assert_eq!(TradeDate::at(late_evening_utc).to_string(), "2025-02-25");
+    }
+
+    #[test]
+    fn a_date_has_one_spelling() {
+        for text in ["2024- 7-29", "2024-07- 9", "2024-7-29 ", " 2024-7-29", "+2024-7-29", "2024-07-1\u{a0}"] {
+            assert!(text.parse::<TradeDate>().is_err(), "{text:?}");
+        }
     }
 
     #[test]
