@@ -236,7 +236,7 @@ impl ValuesGuard {
             return Ok(());
         }
         self.carry.extend_from_slice(data);
-        let mut keep = self.carry.len();
+        let mut keep = if last { self.carry.len() } else { 0 };
         let mut previous = None;
         for token in Lexer::new(&self.carry) {
             // The last token may go on in the next piece, and its predecessor decides what it means. What follows the
@@ -247,6 +247,10 @@ impl ValuesGuard {
             }
             guard.check_name(previous.as_ref(), &token, None)?;
             previous = Some(token);
+            if !last {
+                // A comment behind the token may go on in the next piece.
+                keep = token.end();
+            }
         }
         self.carry.drain(..keep);
         if self.carry.len() > LONGEST_TOKEN {
@@ -337,6 +341,18 @@ mod tests {
             assert!(result.is_err(), "cut at {cut}");
         }
         assert!(ValuesGuard::default().check(&guard(), b" (1, 'file(''x'')', now())", true).is_ok());
+    }
+
+    #[test]
+    fn a_call_behind_a_comment_is_found_at_every_cut() {
+        for data in ["-- ' \n (file('/etc/passwd'), ' ')", "(1, # ' \n file('/etc/passwd'), ' ')"] {
+            for cut in 0..data.len() {
+                let (left, right) = data.as_bytes().split_at(cut);
+                let mut values = ValuesGuard::default();
+                let result = values.check(&guard(), left, false).and_then(|()| values.check(&guard(), right, true));
+                assert!(result.is_err(), "{data}: cut at {cut}");
+            }
+        }
     }
 
     #[test]
