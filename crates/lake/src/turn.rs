@@ -24,7 +24,7 @@ const LEASE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Lock files of turns on a folder. Names share them: two that meet only wait for each other.
-const LOCK_FILES: u8 = 64;
+const LOCK_FILES: u16 = 1024;
 
 /// The right to work on a name alone, until it is ended or dropped.
 #[derive(Debug)]
@@ -49,7 +49,9 @@ impl Lake {
     pub async fn turn(&self, name: &str) -> Result<Turn, LakeError> {
         let hash = Sha256::of(name.as_bytes());
         let Some(folder) = self.folder() else { return self.lease(format!("leases/{hash}")).await };
-        let path = folder.join(".locks").join(format!("turn-{}.lock", hash.as_bytes()[0] % LOCK_FILES));
+        let path = folder
+            .join(".locks")
+            .join(format!("turn-{}.lock", u16::from_be_bytes([hash.as_bytes()[0], hash.as_bytes()[1]]) % LOCK_FILES));
         let file = tokio::task::spawn_blocking(move || locked(&path))
             .await
             .unwrap_or_else(|error| Err(std::io::Error::other(error)))

@@ -137,6 +137,11 @@ impl Fetcher {
             let reason = format!("{trade_date} is still to come");
             return Ok(Fetch::NotPublished { absence: Absence::Pending, reason });
         }
+        // Of several scrapers on the lake one downloads, and the others find the bytes.
+        let _turn = self.store.turn(exchange, dataset, trade_date, deadline).await?;
+        if let Some(present) = self.store.latest(exchange, dataset, trade_date).await? {
+            return Ok(Fetch::Available { raw: present.raw(), downloaded: false, recheck: Recheck::NotAsked });
+        }
         let began = Instant::now();
         let answer = self.download(request, deadline).await;
         self.metrics.scraped(dataset, began.elapsed());

@@ -1,12 +1,14 @@
 //! The raw store: the exact bytes, create-once, with the response's facts beside them.
 
 use bytes::Bytes;
-use champion_lake::{Lake, LakeError};
+use champion_lake::{Lake, LakeError, Turn};
 use champion_market_data::artifact::keys;
 use champion_market_data::{ArtifactRef, Dataset, Exchange, RawArtifact, Sha256, TradeDate};
+use champion_retry::Deadline;
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
 
+use crate::FetchError;
 use crate::facts::{Facts, Refusal};
 
 /// How the key of facts ends.
@@ -21,6 +23,21 @@ pub(crate) struct RawStore {
 impl RawStore {
     pub(crate) const fn new(lake: Lake) -> Self {
         Self { lake }
+    }
+
+    /// Waits until no other process on the lake downloads the report.
+    pub(crate) async fn turn(
+        &self,
+        exchange: Exchange,
+        dataset: Dataset,
+        date: TradeDate,
+        deadline: Deadline,
+    ) -> Result<Turn, FetchError> {
+        let name = keys::raw_folder(exchange, dataset, date);
+        match tokio::time::timeout_at(deadline.instant().into(), self.lake.turn(&name)).await {
+            Ok(turn) => Ok(turn?),
+            Err(_) => Err(FetchError::Deadline { waiting_for: "another scraper that downloads the same report" }),
+        }
     }
 
     /// Returns the facts of what was last observed for a session, if anything was.
