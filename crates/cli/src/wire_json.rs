@@ -7,7 +7,7 @@ use champion_proto::orchestrator::v1::{
 };
 use serde_json::{Value, json};
 
-/// One event of a run; `event` is `started`, `step`, `day` or `finished`.
+/// One event of a run; `event` is `started`, `waiting`, `step`, `day` or `finished`.
 #[must_use]
 pub(crate) fn event(event: &RunEvent) -> Value {
     let (kind, mut body) = match &event.event {
@@ -19,6 +19,7 @@ pub(crate) fn event(event: &RunEvent) -> Value {
                 "resumed": started.resumed,
             }),
         ),
+        Some(Event::Waiting(waiting)) => ("waiting", json!({"stage": waiting.stage, "reason": waiting.reason})),
         Some(Event::Step(found)) => ("step", step(found)),
         Some(Event::Day(found)) => ("day", day(found)),
         Some(Event::Finished(finished)) => (

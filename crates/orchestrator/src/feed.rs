@@ -9,15 +9,29 @@ use futures::Stream;
 use tokio::sync::watch;
 
 use crate::journal::{DayRecord, StepRecord, Totals};
-use crate::vocabulary::RunStatus;
+use crate::vocabulary::{RunStatus, Stage};
 
 /// Something a client of the run is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
-    Started { sessions_planned: u32, days_in_range: u32, resumed: bool },
+    Started {
+        sessions_planned: u32,
+        days_in_range: u32,
+        resumed: bool,
+    },
+    /// A stage is asked again.
+    Waiting {
+        stage: Stage,
+        reason: String,
+    },
     Step(StepRecord),
     Day(DayRecord),
-    Finished { status: RunStatus, error: String, totals: Totals, duration_ms: u64 },
+    Finished {
+        status: RunStatus,
+        error: String,
+        totals: Totals,
+        duration_ms: u64,
+    },
 }
 
 /// How a feed ends for its reader.

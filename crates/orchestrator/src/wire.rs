@@ -14,6 +14,7 @@ pub(crate) fn event(event: Event) -> WireEvent {
         Event::Started { sessions_planned, days_in_range, resumed } => {
             WireEvent::Started(wire::Started { sessions_planned, days_in_range, resumed })
         }
+        Event::Waiting { stage, reason } => WireEvent::Waiting(wire::Waiting { stage: stage.to_string(), reason }),
         Event::Step(step) => WireEvent::Step(step_finished(step)),
         Event::Day(day) => WireEvent::Day(day_finished(day)),
         Event::Finished { status, error, totals, duration_ms } => WireEvent::Finished(wire::Finished {

@@ -1,11 +1,14 @@
 //! Following the events of a run.
 
+use std::collections::HashSet;
+
 use champion_proto::orchestrator::v1::run_event::Event;
 use champion_proto::orchestrator::v1::{DayFinished, Finished, RunEvent, StepFinished};
 use tonic::Streaming;
 
 use super::progress::Progress;
 use crate::exit::Exit;
+use crate::render::harmless;
 use crate::wire_json;
 
 /// What a run did, as its events told.
@@ -41,6 +44,7 @@ impl Outcome {
 pub(super) async fn follow(mut stream: Streaming<RunEvent>, json: bool, bar: bool) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut progress = (bar && !json).then(Progress::new);
+    let mut told = HashSet::new();
     while let Some(event) = stream.message().await? {
         if json {
             print_line(&event);
@@ -54,6 +58,16 @@ pub(super) async fn follow(mut stream: Streaming<RunEvent>, json: bool, bar: boo
             Some(Event::Step(step)) => outcome.steps.push(step),
             Some(Event::Day(day)) => outcome.days.push(day),
             Some(Event::Finished(finished)) => outcome.finished = Some(finished),
+            // A person is told once for each reason; with `--json` the event itself tells it.
+            Some(Event::Waiting(waiting)) => {
+                let line = format!("waiting to {}: {}", waiting.stage, harmless(&waiting.reason));
+                if !json && told.insert(line.clone()) {
+                    match &progress {
+                        Some(progress) => progress.line(&line),
+                        None => eprintln!("{line}"),
+                    }
+                }
+            }
             Some(Event::Started(_)) | None => {}
         }
     }

@@ -49,11 +49,11 @@ impl Progress {
                     self.line(&format!("{}/{} days, {} rows", self.days, self.all, count(self.rows)));
                 }
             }
-            Some(Event::Step(_) | Event::Finished(_)) | None => {}
+            Some(Event::Step(_) | Event::Waiting(_) | Event::Finished(_)) | None => {}
         }
     }
 
-    fn line(&self, text: &str) {
+    pub(super) fn line(&self, text: &str) {
         if self.terminal {
             self.bar.println(text);
         } else {

@@ -82,7 +82,7 @@ pub(crate) async fn drive(context: &RunContext, plan: Plan, progress: Progress) 
 
 impl RunContext {
     fn caller(&self) -> Caller<'_> {
-        Caller { run_id: &self.run_id, stop: &self.stop }
+        Caller { run_id: &self.run_id, stop: &self.stop, feed: &self.feed }
     }
 
     /// Notes steps in the journal, then tells of them.

@@ -23,6 +23,7 @@ pub(crate) use answer::{Fetched, Loaded, ParseAnswer, Written};
 pub(crate) use error::{StageError, Trouble};
 
 use crate::config::{StageConfig, StagesConfig};
+use crate::feed::Feed;
 use crate::vocabulary::Stage;
 use peer::{Patience, Peer};
 
@@ -36,11 +37,13 @@ pub(crate) struct Stages {
 }
 
 /// On whose behalf a stage is called.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Caller<'a> {
     pub(crate) run_id: &'a str,
     /// Ends waits between attempts; a call in progress comes to its end.
     pub(crate) stop: &'a CancellationToken,
+    /// Where the run's clients are told of a wait.
+    pub(crate) feed: &'a Feed,
 }
 
 impl Stages {
@@ -83,7 +86,7 @@ impl Stages {
         };
         let response = self
             .scraper
-            .ask(&self.patience, caller.stop, request, |mut client, request| async move { client.fetch(request).await })
+            .ask(&self.patience, caller, request, |mut client, request| async move { client.fetch(request).await })
             .await?;
         answer::fetched(response, dataset, exchange, trade_date).map_err(|reason| self.scraper.bad_answer(reason))
     }
@@ -98,7 +101,7 @@ impl Stages {
         let request = parser::ParseRequest { run_id: caller.run_id.to_owned(), raw: Some(raw.clone().into()), again };
         let response = self
             .parser
-            .ask(&self.patience, caller.stop, request, |mut client, request| async move { client.parse(request).await })
+            .ask(&self.patience, caller, request, |mut client, request| async move { client.parse(request).await })
             .await?;
         answer::parsed(response, raw).map_err(|reason| self.parser.bad_answer(reason))
     }
@@ -115,7 +118,7 @@ impl Stages {
         };
         let response = self
             .writer
-            .ask(&self.patience, caller.stop, request, |mut client, request| async move { client.write(request).await })
+            .ask(&self.patience, caller, request, |mut client, request| async move { client.write(request).await })
             .await?;
         answer::written(response, staged).map_err(|reason| self.writer.bad_answer(reason))
     }
@@ -134,7 +137,7 @@ impl Stages {
         };
         let response = self
             .loader
-            .ask(&self.patience, caller.stop, request, |mut client, request| async move { client.load(request).await })
+            .ask(&self.patience, caller, request, |mut client, request| async move { client.load(request).await })
             .await?;
         answer::loaded(response, curated).map_err(|reason| self.loader.bad_answer(reason))
     }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use champion_retry::Backoff;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
 use tracing::{debug, warn};
 
+use super::Caller;
 use super::error::{StageError, Trouble, message_of, trouble_of};
 use crate::config::{StageConfig, StagesConfig};
+use crate::feed::{Event, Feed};
 use crate::vocabulary::Stage;
 
 /// How long and how often a stage is asked again.
@@ -50,7 +51,7 @@ impl<C: Clone> Peer<C> {
     pub(super) async fn ask<R, T, F, Answer>(
         &self,
         patience: &Patience,
-        stop: &CancellationToken,
+        caller: Caller<'_>,
         request: R,
         call: F,
     ) -> Result<T, StageError>
@@ -64,7 +65,7 @@ impl<C: Clone> Peer<C> {
         let mut failures = 0;
         let mut busy = 0;
         loop {
-            if stop.is_cancelled() {
+            if caller.stop.is_cancelled() {
                 return Err(self.stopped());
             }
             let mut attempt = Request::new(request.clone());
@@ -95,18 +96,19 @@ impl<C: Clone> Peer<C> {
             if !go_on {
                 return Err(self.failed(trouble, &status));
             }
-            self.tell(failures, &status);
+            self.tell(failures, &status, caller.feed);
             tokio::select! {
-                () = stop.cancelled() => return Err(self.stopped()),
+                () = caller.stop.cancelled() => return Err(self.stopped()),
                 () = tokio::time::sleep(wait) => {}
             }
         }
     }
 
     /// Tells of a wait: the first time aloud, then quietly.
-    fn tell(&self, failures: u32, status: &Status) {
+    fn tell(&self, failures: u32, status: &Status, feed: &Feed) {
         let (stage, url, reason) = (self.name, &self.url, message_of(status));
         if failures == 1 {
+            feed.push(Event::Waiting { stage: self.stage, reason: format!("{stage} at {url}: {reason}") });
             warn!(stage, url, reason, "stage does not do its work; it is asked again");
         } else {
             debug!(stage, url, reason, failures, "stage is asked again");
@@ -138,8 +140,12 @@ impl<C: Clone> Peer<C> {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt;
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
     use crate::config::Config;
+    use crate::feed::Told;
 
     /// Asks a stage that says "unavailable" for some time.
     async fn ask(unavailable_seconds: u64, away: Duration) -> Result<u32, StageError> {
@@ -153,7 +159,15 @@ mod tests {
         let call = |(), _| async move {
             if Instant::now() < back { Err(Status::unavailable("no warehouse")) } else { Ok(Response::new(7)) }
         };
-        peer.ask(&Patience::new(&stages), &CancellationToken::new(), (), call).await
+        let (stop, feed) = (CancellationToken::new(), Feed::new());
+        let answer =
+            peer.ask(&Patience::new(&stages), Caller { run_id: "r", stop: &stop, feed: &feed }, (), call).await;
+        feed.close();
+        let told: Vec<Told> = feed.read().collect().await;
+        let waits = |told: &Told| matches!(told, Told::Event(Event::Waiting { stage: Stage::Load, .. }));
+        let waited = usize::from(unavailable_seconds > 0);
+        assert_eq!(told.iter().filter(|told| waits(told)).count(), waited, "clients are told once: {told:?}");
+        answer
     }
 
     #[tokio::test]

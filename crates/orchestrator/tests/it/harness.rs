@@ -178,6 +178,7 @@ impl Story {
                 self.resumed = started.resumed;
                 self.sessions_planned = started.sessions_planned;
             }
+            Event::Waiting(_) => {}
             Event::Step(step) => self.steps.push(step),
             Event::Day(day) => self.days.push(day),
             Event::Finished(finished) => self.finished = finished,
