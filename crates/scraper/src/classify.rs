@@ -7,11 +7,10 @@
 use std::time::Duration;
 
 use champion_decode::{Inspection, Refusal, RefusalCode};
-use champion_market_data::{Calendar, Dataset, Era, TradeDate};
+use champion_market_data::{Absence, Calendar, Dataset, Era, TradeDate, absence};
 use chrono::{DateTime, Utc};
 
 use crate::received::{Answer, Failure, FailureKind, Received};
-use champion_market_data::{Absence, absence};
 
 /// What was asked, and when.
 #[derive(Debug, Clone, Copy)]

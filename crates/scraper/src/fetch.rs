@@ -1,11 +1,15 @@
 //! The use case: one report of one session, from the raw store or from the exchange.
 
+mod neighbours;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use champion_lake::Lake;
-use champion_market_data::{Dataset, DayKind, Exchange as Market, RawArtifact, Report, Sha256, TradeDate};
+use champion_market_data::{
+    Absence, Dataset, DayKind, Exchange as Market, RawArtifact, Report, Sha256, TradeDate, absence,
+};
 use champion_retry::Deadline;
 use champion_telemetry::context::current_trace_id;
 use tracing::{info, warn};
@@ -13,14 +17,13 @@ use tracing::{info, warn};
 use crate::almanac::{Almanac, Look};
 use crate::classify::{Class, Judgement};
 use crate::config::Config;
-use crate::copied::{Lately, Rows};
+use crate::copied::Lately;
 use crate::exchange::{Exchange, Fetched, Finding, Known, Question};
-use crate::facts::{Facts, Refusal};
+use crate::facts::Facts;
 use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
 use crate::raw_store::{RawStore, reference};
 use crate::{Clock, Error, FetchError, Source, SourceState};
-use champion_market_data::{Absence, absence};
 
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -311,52 +314,6 @@ impl Fetcher {
         }
     }
 
-    /// Sets a file aside whose rows are those of the session before; without that session in the lake nothing is proven.
-    async fn copied(
-        &self,
-        request: &FetchRequest,
-        report: &Report,
-        fetched: &Fetched,
-    ) -> Result<Option<Judgement>, FetchError> {
-        let FetchRequest { dataset, exchange, trade_date, .. } = *request;
-        let Some(previous) = self.previous(request).await? else { return Ok(None) };
-        let Some(before) = self.store.bytes(&previous).await? else { return Ok(None) };
-        let (new, day, lately) = (fetched.answer.body.clone(), previous.trade_date, Arc::clone(&self.lately));
-        let compare = move || {
-            let rows = |bytes: &[u8], date| lately.rows(Sha256::of(bytes), || Rows::of(bytes, dataset, exchange, date));
-            rows(&new, trade_date)?.copied_from(rows(&before, day)?.as_ref())
-        };
-        let Some(share) = tokio::task::spawn_blocking(compare).await? else { return Ok(None) };
-        let percent = (share * 1000.0).round() / 10.0;
-        let reason = format!("{percent} % of the rows are those of {day} ({})", previous.artifact.key);
-        let class = Class::CopiedSession;
-        let facts = self.facts(request, report, fetched);
-        let refusal = Refusal { class: class.as_str(), reason: reason.clone(), facts };
-        let key = self.store.set_aside(fetched.answer.body.clone(), refusal).await?;
-        Ok(Some(Judgement { class, reason: format!("{reason}; set aside as {key}"), retry_after: None }))
-    }
-
-    /// Returns the newest raw session before the one that is asked for, where it may be the one just before.
-    async fn previous(&self, request: &FetchRequest) -> Result<Option<Facts>, FetchError> {
-        let FetchRequest { dataset, exchange, trade_date, .. } = *request;
-        let days = match dataset {
-            Dataset::Bhavcopy | Dataset::FullBhavcopy => DAYS_BACK,
-            Dataset::CorporateActions => 0,
-        };
-        let calendar = self.almanac.calendar();
-        let mut day = trade_date;
-        for _ in 0..days {
-            day = day.previous();
-            if calendar.kind(day).has_session() == Some(false) {
-                continue;
-            }
-            if let Some(facts) = self.store.latest(exchange, dataset, day).await? {
-                return Ok(Some(facts));
-            }
-        }
-        Ok(None)
-    }
-
     fn refuse(&self, request: &FetchRequest, judgement: &Judgement, reason: String) -> Fetch {
         let FetchRequest { dataset, trade_date, .. } = *request;
         let waiting = match absence(&self.almanac.calendar(), dataset, trade_date, self.clock.now()) {
@@ -369,9 +326,6 @@ impl Fetcher {
         Fetch::Refused { class, reason, retryable }
     }
 }
-
-/// How far back the session before is looked for: no two sessions lie further apart.
-const DAYS_BACK: u32 = 10;
 
 /// Refuses a correction that lost more than a tenth of the rows: corrections change a few lines, and a file cut at the end
 /// of a line looks whole otherwise.

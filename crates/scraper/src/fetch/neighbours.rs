@@ -1,0 +1,63 @@
+//! A file beside the one of the session before: a copy of it under the right date is no session.
+
+use std::sync::Arc;
+
+use champion_market_data::{Dataset, Report, Sha256};
+
+use super::{FetchRequest, Fetcher};
+use crate::FetchError;
+use crate::classify::{Class, Judgement};
+use crate::copied::Rows;
+use crate::exchange::Fetched;
+use crate::facts::{Facts, Refusal};
+
+/// How far back the session before is looked for: no two sessions lie further apart.
+const DAYS_BACK: u32 = 10;
+
+impl Fetcher {
+    /// Sets a file aside whose rows are those of the session before; without that session in the lake nothing is proven.
+    pub(super) async fn copied(
+        &self,
+        request: &FetchRequest,
+        report: &Report,
+        fetched: &Fetched,
+    ) -> Result<Option<Judgement>, FetchError> {
+        let FetchRequest { dataset, exchange, trade_date, .. } = *request;
+        let Some(previous) = self.previous(request).await? else { return Ok(None) };
+        let Some(before) = self.store.bytes(&previous).await? else { return Ok(None) };
+        let (new, day, lately) = (fetched.answer.body.clone(), previous.trade_date, Arc::clone(&self.lately));
+        let compare = move || {
+            let rows = |bytes: &[u8], date| lately.rows(Sha256::of(bytes), || Rows::of(bytes, dataset, exchange, date));
+            rows(&new, trade_date)?.copied_from(rows(&before, day)?.as_ref())
+        };
+        let Some(share) = tokio::task::spawn_blocking(compare).await? else { return Ok(None) };
+        let percent = (share * 1000.0).round() / 10.0;
+        let reason = format!("{percent} % of the rows are those of {day} ({})", previous.artifact.key);
+        let class = Class::CopiedSession;
+        let facts = self.facts(request, report, fetched);
+        let refusal = Refusal { class: class.as_str(), reason: reason.clone(), facts };
+        let key = self.store.set_aside(fetched.answer.body.clone(), refusal).await?;
+        Ok(Some(Judgement { class, reason: format!("{reason}; set aside as {key}"), retry_after: None }))
+    }
+
+    /// Returns the newest raw session before the one that is asked for, where it may be the one just before.
+    async fn previous(&self, request: &FetchRequest) -> Result<Option<Facts>, FetchError> {
+        let FetchRequest { dataset, exchange, trade_date, .. } = *request;
+        let days = match dataset {
+            Dataset::Bhavcopy | Dataset::FullBhavcopy => DAYS_BACK,
+            Dataset::CorporateActions => 0,
+        };
+        let calendar = self.almanac.calendar();
+        let mut day = trade_date;
+        for _ in 0..days {
+            day = day.previous();
+            if calendar.kind(day).has_session() == Some(false) {
+                continue;
+            }
+            if let Some(facts) = self.store.latest(exchange, dataset, day).await? {
+                return Ok(Some(facts));
+            }
+        }
+        Ok(None)
+    }
+}
