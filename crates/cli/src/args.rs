@@ -33,9 +33,26 @@ pub struct Place {
     /// URL of the warehouse (ClickHouse's HTTP interface)
     #[arg(long, global = true, env = "CHAMPION_WAREHOUSE_URL", value_name = "URL")]
     pub warehouse: Option<String>,
+    /// What services behind https:// are called with
+    #[command(flatten)]
+    pub tls: Tls,
     /// Answer in JSON, for machines
     #[arg(long, global = true)]
     pub json: bool,
+}
+
+/// The PEM files of mutual TLS: all three, or none.
+#[derive(Debug, Clone, Args)]
+pub struct Tls {
+    /// Certificate shown to services behind https://
+    #[arg(long, global = true, env = "CHAMPION_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// Its private key
+    #[arg(long, global = true, env = "CHAMPION_TLS_PRIVATE_KEY", value_name = "FILE")]
+    pub tls_private_key: Option<PathBuf>,
+    /// Authorities whose certificates the services may show
+    #[arg(long, global = true, env = "CHAMPION_TLS_CA", value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
 }
 
 /// What to do.

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use champion_proto::loader::v1::loader_service_client::LoaderServiceClient;
 use champion_proto::orchestrator::v1::orchestrator_service_client::OrchestratorServiceClient;
 use champion_proto::scraper::v1::source_service_client::SourceServiceClient;
 use champion_proto::writer::v1::writer_service_client::WriterServiceClient;
 use champion_service::channel::{ChannelOptions, ServiceChannel, connect_lazy};
+use champion_service::{ClientTlsConfig, TlsFiles};
 
-use crate::args::Place;
+use crate::args::{Place, Tls};
 use crate::endpoints::Endpoints;
 use crate::up::WAREHOUSE_DATABASE;
 
@@ -23,14 +24,34 @@ const DEFAULT_WAREHOUSE: &str = "http://127.0.0.1:8123";
 const MOST_ANSWER_BYTES: usize = 256 << 20;
 
 /// A stream of run events begins at once and may then last for hours; the deadline is for its beginning.
-const CHANNEL: ChannelOptions =
-    ChannelOptions { timeout: Duration::from_secs(30), connect_timeout: Duration::from_secs(3) };
+const CHANNEL: Duration = Duration::from_secs(30);
 
 /// Comparing and repairing years takes minutes.
-const PATIENT_CHANNEL: ChannelOptions =
-    ChannelOptions { timeout: Duration::from_secs(3_600), connect_timeout: Duration::from_secs(3) };
+const PATIENT_CHANNEL: Duration = Duration::from_secs(3_600);
+
+/// Longest time a connection may take to come up.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Tls {
+    fn config(&self) -> anyhow::Result<ClientTlsConfig> {
+        let files = match (&self.tls_certificate, &self.tls_private_key, &self.tls_ca) {
+            (None, None, None) => None,
+            (Some(certificate), Some(private_key), Some(ca)) => {
+                let (certificate, private_key, ca) = (certificate.clone(), private_key.clone(), ca.clone());
+                Some(TlsFiles { certificate, private_key, ca })
+            }
+            _ => bail!("TLS needs all of CHAMPION_TLS_CERTIFICATE, CHAMPION_TLS_PRIVATE_KEY and CHAMPION_TLS_CA"),
+        };
+        Ok(ClientTlsConfig { files, ..ClientTlsConfig::none() })
+    }
+}
 
 impl Place {
+    fn channel(&self, url: &str, timeout: Duration) -> anyhow::Result<ServiceChannel> {
+        let options = ChannelOptions { timeout, connect_timeout: CONNECT_TIMEOUT, tls: self.tls.config()? };
+        Ok(connect_lazy(url, &options)?)
+    }
+
     fn endpoints(&self) -> anyhow::Result<Endpoints> {
         let found = Endpoints::load(&self.data);
         Ok(found.with_context(|| format!("cannot read {}", Endpoints::path(&self.data).display()))?.unwrap_or_default())
@@ -39,69 +60,68 @@ impl Place {
     /// Returns a client of the orchestrator.
     ///
     /// # Errors
-    /// Fails when its URL makes no sense.
+    /// Fails when its URL makes no sense or the files of TLS cannot be used.
     pub(crate) fn orchestrator(&self) -> anyhow::Result<OrchestratorServiceClient<ServiceChannel>> {
         let known = || Ok::<_, anyhow::Error>(self.endpoints()?.grpc_url("orchestrator"));
         let url = match &self.orchestrator {
             Some(url) => url.clone(),
             None => known()?.unwrap_or_else(|| DEFAULT_ORCHESTRATOR.to_owned()),
         };
-        let channel = connect_lazy(&url, &CHANNEL)?;
+        let channel = self.channel(&url, CHANNEL)?;
         Ok(OrchestratorServiceClient::new(channel).max_decoding_message_size(MOST_ANSWER_BYTES))
     }
 
     /// Returns a client of the scraper's sources.
     ///
     /// # Errors
-    /// Fails when its URL makes no sense.
+    /// Fails when its URL makes no sense or the files of TLS cannot be used.
     pub(crate) fn sources(&self, url: Option<String>) -> anyhow::Result<SourceServiceClient<ServiceChannel>> {
         let url = match url {
             Some(url) => url,
             None => self.endpoints()?.grpc_url("scraper").unwrap_or_else(|| DEFAULT_SCRAPER.to_owned()),
         };
-        Ok(SourceServiceClient::new(connect_lazy(&url, &CHANNEL)?))
+        Ok(SourceServiceClient::new(self.channel(&url, CHANNEL)?))
     }
 
     /// Returns a client of the loader.
     ///
     /// # Errors
-    /// Fails when its URL makes no sense.
+    /// Fails when its URL makes no sense or the files of TLS cannot be used.
     pub(crate) fn loader(&self, url: Option<String>) -> anyhow::Result<LoaderServiceClient<ServiceChannel>> {
-        self.loader_over(url, &CHANNEL)
+        self.loader_over(url, CHANNEL)
     }
 
     /// Returns a client of the loader whose calls may last as long as the loader allows.
     ///
     /// # Errors
-    /// Fails when its URL makes no sense.
+    /// Fails when its URL makes no sense or the files of TLS cannot be used.
     pub(crate) fn patient_loader(&self, url: Option<String>) -> anyhow::Result<LoaderServiceClient<ServiceChannel>> {
-        self.loader_over(url, &PATIENT_CHANNEL)
+        self.loader_over(url, PATIENT_CHANNEL)
     }
 
     fn loader_over(
         &self,
         url: Option<String>,
-        channel: &ChannelOptions,
+        timeout: Duration,
     ) -> anyhow::Result<LoaderServiceClient<ServiceChannel>> {
         let url = match url {
             Some(url) => url,
             None => self.endpoints()?.grpc_url("clickhouse-loader").unwrap_or_else(|| DEFAULT_LOADER.to_owned()),
         };
-        Ok(LoaderServiceClient::new(connect_lazy(&url, channel)?))
+        Ok(LoaderServiceClient::new(self.channel(&url, timeout)?))
     }
 
     /// Returns a client of the parquet-writer.
     ///
     /// # Errors
-    /// Fails when its URL makes no sense.
+    /// Fails when its URL makes no sense or the files of TLS cannot be used.
     pub(crate) fn writer(&self, url: Option<String>) -> anyhow::Result<WriterServiceClient<ServiceChannel>> {
         let url = match url {
             Some(url) => url,
             None => self.endpoints()?.grpc_url("parquet-writer").unwrap_or_else(|| DEFAULT_WRITER.to_owned()),
         };
         // Collecting and compacting years is work of minutes; the writer has its own limit.
-        let patient = ChannelOptions { timeout: Duration::from_secs(3600), ..CHANNEL };
-        Ok(WriterServiceClient::new(connect_lazy(&url, &patient)?))
+        Ok(WriterServiceClient::new(self.channel(&url, PATIENT_CHANNEL)?))
     }
 
     /// Returns a client of the warehouse.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use champion_market_data::Dataset;
-use champion_service::ServerConfig;
 use champion_service::config::Spec;
+use champion_service::{ClientTlsConfig, ServerConfig};
 use serde::{Deserialize, Serialize};
 
 /// Where the configuration comes from.
@@ -22,6 +22,8 @@ pub const SPEC: Spec = Spec {
 pub struct Config {
     /// Ports, admin endpoint, stopping.
     pub server: ServerConfig,
+    /// TLS of the calls to stages behind `https://`.
+    pub tls: ClientTlsConfig,
     /// The memory.
     pub journal: JournalConfig,
     /// Bounds of a run.
@@ -108,7 +110,7 @@ pub struct StagesConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StageConfig {
-    /// Its gRPC address, `http://host:port`.
+    /// Its gRPC address, `http://host:port` or, behind TLS, `https://host:port`.
     pub url: String,
     /// Longest time one call may take, in seconds.
     pub deadline_seconds: NonZeroU64,

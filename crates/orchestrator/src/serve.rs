@@ -56,7 +56,7 @@ pub async fn run_with_clock(
 ) -> Result<(), Error> {
     let calendar = Calendar::nse();
     let metrics = Metrics::register(&registry, calendar.clone(), clock.clone())?;
-    let stages = Stages::connect(&config.stages, &client_layer(&registry)?)?;
+    let stages = Stages::connect(&config.stages, &config.tls, &client_layer(&registry)?)?;
     let busy_timeout = Duration::from_millis(config.journal.busy_timeout_ms);
     let journal = Journal::open(&config.journal.path, busy_timeout).await?;
     metrics.restore(&journal.dataset_books().await?);

@@ -16,6 +16,7 @@ mod process;
 mod server;
 mod server_config;
 mod shutdown;
+mod tls;
 
 pub use address_file::write_address_file;
 pub use admin::{Admin, Readiness};
@@ -27,5 +28,6 @@ pub use process::main;
 pub use server::{ServeError, Server};
 pub use server_config::{AdminConfig, ServerConfig, optional_path};
 pub use shutdown::Shutdown;
+pub use tls::{ClientTlsConfig, ServerTlsConfig, TlsError, TlsFiles};
 
 pub use champion_telemetry::ServiceIdentity;

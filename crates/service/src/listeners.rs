@@ -2,13 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tracing::warn;
 
 use crate::address_file::write_address_file;
-use crate::{AdminConfig, ServerConfig};
+use crate::tls::{self, Reloading};
+use crate::{AdminConfig, ServerConfig, TlsError};
 
 /// A port that cannot be had.
 #[derive(Debug, Error)]
@@ -21,6 +23,9 @@ pub enum ListenError {
         /// Why not.
         source: io::Error,
     },
+    /// The files of TLS cannot be used.
+    #[error("no TLS on the gRPC port: {0}")]
+    Tls(#[from] TlsError),
     /// The address file cannot be written.
     #[error("cannot write the address file {file}: {source}")]
     AddressFile {
@@ -35,6 +40,7 @@ pub enum ListenError {
 #[derive(Debug)]
 pub struct Listeners {
     pub(crate) grpc: TcpListener,
+    pub(crate) tls: Option<Arc<Reloading<rustls::ServerConfig>>>,
     pub(crate) admin: Option<TcpListener>,
     grpc_addr: SocketAddr,
     admin_addr: Option<SocketAddr>,
@@ -45,9 +51,10 @@ impl Listeners {
     ///
     /// # Errors
     ///
-    /// Fails when the gRPC port cannot be bound, when the admin port cannot be and is required, or when the address file
+    /// Fails when the files of TLS cannot be used, when the gRPC port cannot be bound, when the admin port cannot be and is required, or when the address file
     /// cannot be written.
     pub async fn bind(config: &ServerConfig) -> Result<Self, ListenError> {
+        let tls = config.tls.files.as_ref().map(|files| Reloading::load(files, tls::server)).transpose()?.map(Arc::new);
         let (grpc, grpc_addr) = bind_tcp(&config.grpc_listen).await?;
         let admin = bind_admin(&config.admin).await?;
         let admin_addr = admin.as_ref().map(|(_, address)| *address);
@@ -57,7 +64,7 @@ impl Listeners {
             write_address_file(file, &addresses)
                 .map_err(|source| ListenError::AddressFile { file: file.display().to_string(), source })?;
         }
-        Ok(Self { grpc, admin: admin.map(|(listener, _)| listener), grpc_addr, admin_addr })
+        Ok(Self { grpc, tls, admin: admin.map(|(listener, _)| listener), grpc_addr, admin_addr })
     }
 
     /// Returns the address of the gRPC port.

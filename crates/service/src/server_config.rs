@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::ServerTlsConfig;
+
 /// Where a service listens and how it stops.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -12,6 +14,8 @@ pub struct ServerConfig {
     pub grpc_listen: String,
     /// The admin endpoint.
     pub admin: AdminConfig,
+    /// TLS of the gRPC port; the admin endpoint is always plain.
+    pub tls: ServerTlsConfig,
     /// File that receives the bound addresses as JSON; empty for none.
     #[serde(with = "optional_path")]
     pub address_file: Option<PathBuf>,
@@ -45,6 +49,7 @@ impl Default for ServerConfig {
         Self {
             grpc_listen: "127.0.0.1:0".to_owned(),
             admin: AdminConfig::default(),
+            tls: ServerTlsConfig::default(),
             address_file: None,
             shutdown_grace_seconds: 20,
             flush_seconds: 5,

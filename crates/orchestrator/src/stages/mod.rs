@@ -15,6 +15,7 @@ use champion_proto::scraper::v1 as scraper;
 use champion_proto::scraper::v1::scraper_service_client::ScraperServiceClient;
 use champion_proto::writer::v1 as writer;
 use champion_proto::writer::v1::writer_service_client::WriterServiceClient;
+use champion_service::ClientTlsConfig;
 use champion_service::channel::{ChannelError, ChannelOptions, ServiceChannel, connect_lazy_with};
 use champion_telemetry::grpc::ClientLayer;
 use tokio_util::sync::CancellationToken;
@@ -50,11 +51,15 @@ impl Stages {
     /// Makes the clients; nothing connects before the first call.
     ///
     /// # Errors
-    /// [`ChannelError`] for a URL that is none.
-    pub(crate) fn connect(config: &StagesConfig, layer: &ClientLayer) -> Result<Self, ChannelError> {
+    /// [`ChannelError`] for a URL that is none and for files of TLS that cannot be used.
+    pub(crate) fn connect(
+        config: &StagesConfig,
+        tls: &ClientTlsConfig,
+        layer: &ClientLayer,
+    ) -> Result<Self, ChannelError> {
         let channel = |stage: &StageConfig| {
             let connect_timeout = std::time::Duration::from_millis(config.connect_timeout_ms.get());
-            let options = ChannelOptions { timeout: stage.deadline(), connect_timeout };
+            let options = ChannelOptions { timeout: stage.deadline(), connect_timeout, tls: tls.clone() };
             connect_lazy_with(&stage.url, &options, layer)
         };
         let (scraper, parser) = (&config.scraper, &config.parser);

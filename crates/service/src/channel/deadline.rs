@@ -12,18 +12,29 @@ use tonic::transport::Channel;
 use tonic::{Status, TimeoutExpired};
 use tower::Service;
 
+use super::tls::MovingChannel;
+
 /// A tonic channel that sends `grpc-timeout` along and answers `DEADLINE_EXCEEDED` when the time is over.
 ///
 /// tonic alone keeps the endpoint's timeout to itself and answers `CANCELLED`, which a caller cannot tell from a caller
 /// that went away.
 #[derive(Debug, Clone)]
 pub struct DeadlineChannel {
-    inner: Channel,
+    inner: Connections,
     timeout: Option<HeaderValue>,
 }
 
+/// Where the calls go.
+#[derive(Debug, Clone)]
+pub(super) enum Connections {
+    /// One plain connection for as long as it lasts.
+    Plain(Channel),
+    /// One behind TLS after the other.
+    Moving(MovingChannel),
+}
+
 impl DeadlineChannel {
-    pub(super) fn new(inner: Channel, timeout: Duration) -> Self {
+    pub(super) fn new(inner: Connections, timeout: Duration) -> Self {
         // tonic knows how to write a duration; it shows only in the metadata of a request.
         let mut request = tonic::Request::new(());
         request.set_timeout(timeout);
@@ -39,14 +50,20 @@ impl Service<Request<Body>> for DeadlineChannel {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Service::<Request<Body>>::poll_ready(&mut self.inner, cx)
+        match &mut self.inner {
+            Connections::Plain(channel) => channel.poll_ready(cx),
+            Connections::Moving(channel) => channel.poll_ready(cx),
+        }
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         if let (false, Some(timeout)) = (request.headers().contains_key(GRPC_TIMEOUT), &self.timeout) {
             request.headers_mut().insert(GRPC_TIMEOUT, timeout.clone());
         }
-        let answer = self.inner.call(request);
+        let answer = match &mut self.inner {
+            Connections::Plain(channel) => channel.call(request),
+            Connections::Moving(channel) => channel.call(request),
+        };
         Box::pin(async move {
             match answer.await {
                 Err(error) if is_timeout(&error) => {

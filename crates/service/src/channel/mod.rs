@@ -1,38 +1,47 @@
 //! Channels to other services.
 
 mod deadline;
+mod tls;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use champion_telemetry::grpc::{ClientLayer, ClientService};
 use http::Uri;
+use rustls::pki_types::ServerName;
 use thiserror::Error;
 use tonic::transport::Endpoint;
 use tower::Layer;
 
+use crate::ClientTlsConfig;
+use crate::tls::{Reloading, client};
+use deadline::Connections;
 pub use deadline::DeadlineChannel;
+use tls::{Connector, MovingChannel};
 
 /// A channel with a deadline, a span, metrics and the trace context on every call; cheap to clone.
 pub type ServiceChannel = ClientService<DeadlineChannel>;
 
 /// How a channel behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelOptions {
     /// Longest time until a call's response begins; the caller can set a shorter one with `Request::set_timeout`.
     pub timeout: Duration,
     /// Longest time a connection may take to come up.
     pub connect_timeout: Duration,
+    /// What `https://` URLs are called with; `http://` ones are plain all the same.
+    pub tls: ClientTlsConfig,
 }
 
 impl Default for ChannelOptions {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(60), connect_timeout: Duration::from_secs(5) }
+        Self { timeout: Duration::from_secs(60), connect_timeout: Duration::from_secs(5), tls: ClientTlsConfig::none() }
     }
 }
 
-/// A URL that no channel can be made of.
+/// A URL that no channel can be made of, or TLS that cannot be used for it.
 #[derive(Debug, Error)]
-#[error("invalid service URL {url}: {reason}")]
+#[error("no channel to {url}: {reason}")]
 pub struct ChannelError {
     /// The URL.
     pub url: String,
@@ -46,13 +55,16 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Port of a URL that names none.
 const HTTP_PORT: u16 = 80;
+/// The same behind TLS.
+const HTTPS_PORT: u16 = 443;
 
 /// Creates a channel that connects at its first call and again whenever the connection is lost; its calls have spans and
 /// no metrics.
 ///
 /// # Errors
 ///
-/// Fails when the URL is not `http://host:port`.
+/// Fails when the URL is neither `http://host:port` nor `https://host:port`, and when the files of TLS that the latter needs
+/// cannot be used.
 pub fn connect_lazy(url: &str, options: &ChannelOptions) -> Result<ServiceChannel, ChannelError> {
     connect_lazy_with(url, options, &ClientLayer::unmeasured())
 }
@@ -61,7 +73,8 @@ pub fn connect_lazy(url: &str, options: &ChannelOptions) -> Result<ServiceChanne
 ///
 /// # Errors
 ///
-/// Fails when the URL is not `http://host:port`.
+/// Fails when the URL is neither `http://host:port` nor `https://host:port`, and when the files of TLS that the latter needs
+/// cannot be used.
 pub fn connect_lazy_with(
     url: &str,
     options: &ChannelOptions,
@@ -69,10 +82,11 @@ pub fn connect_lazy_with(
 ) -> Result<ServiceChannel, ChannelError> {
     let invalid = |reason: String| ChannelError { url: url.to_owned(), reason };
     let uri: Uri = url.parse().map_err(|error| invalid(format!("{error}")))?;
-    let (Some("http"), Some(host)) = (uri.scheme_str(), uri.host()) else {
-        return Err(invalid("expected http://host:port".to_owned()));
+    let (Some(scheme @ ("http" | "https")), Some(host)) = (uri.scheme_str(), uri.host()) else {
+        return Err(invalid("expected http://host:port or https://host:port".to_owned()));
     };
-    let layer = layer.clone().with_target(host, uri.port_u16().unwrap_or(HTTP_PORT));
+    let port = uri.port_u16().unwrap_or(if scheme == "https" { HTTPS_PORT } else { HTTP_PORT });
+    let layer = layer.clone().with_target(host, port);
     let endpoint = Endpoint::from(uri.clone())
         .timeout(options.timeout)
         .connect_timeout(options.connect_timeout)
@@ -80,7 +94,22 @@ pub fn connect_lazy_with(
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true);
-    Ok(layer.layer(DeadlineChannel::new(endpoint.connect_lazy(), options.timeout)))
+    let connections = if scheme == "https" {
+        let connector = connector(host, &options.tls).map_err(invalid)?;
+        let reconnect = Duration::from_secs(options.tls.reconnect_seconds.get());
+        Connections::Moving(MovingChannel::new(endpoint, connector, reconnect))
+    } else {
+        Connections::Plain(endpoint.connect_lazy())
+    };
+    Ok(layer.layer(DeadlineChannel::new(connections, options.timeout)))
+}
+
+fn connector(host: &str, tls: &ClientTlsConfig) -> Result<Connector, String> {
+    let files = tls.files.as_ref().ok_or("https needs a certificate, its key and the authorities to trust")?;
+    let name = tls.server_name.as_deref().unwrap_or(host).trim_matches(['[', ']']);
+    let name = ServerName::try_from(name.to_owned()).map_err(|error| format!("{name}: {error}"))?;
+    let config = Reloading::load(files, client).map_err(|error| error.to_string())?;
+    Ok(Connector { config: Arc::new(config), name })
 }
 
 #[cfg(test)]

@@ -2,32 +2,69 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::{Connected, TcpConnectInfo};
-use tracing::debug;
+use tracing::{debug, warn};
 
-/// Accepts connections without Nagle's delay, each of which breaks when `cut` is cancelled.
+use super::transport::Transport;
+use crate::tls::Reloading;
+
+/// Longest time of a TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Handshakes at the same time; more connections wait in the port's queue.
+const MOST_HANDSHAKES: usize = 256;
+
+/// Accepts connections without Nagle's delay, each of which breaks when `cut` is cancelled. With `tls` only those come
+/// through whose handshake succeeds; one that fails or stalls holds no other up.
 pub(super) fn accept(
     listener: TcpListener,
+    tls: Option<Arc<Reloading<rustls::ServerConfig>>>,
     cut: CancellationToken,
 ) -> impl Stream<Item = io::Result<Connection>> + Send + 'static {
-    TcpListenerStream::new(listener).map(move |accepted| {
-        let stream = accepted?;
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(%error, "connection without TCP_NODELAY");
+    let connections = TcpListenerStream::new(listener).map(move |accepted| {
+        let (tls, cut) = (tls.clone(), cut.clone().cancelled_owned());
+        async move {
+            let stream = match accepted {
+                Ok(stream) => stream,
+                Err(error) => return Some(Err(error)),
+            };
+            if let Err(error) = stream.set_nodelay(true) {
+                debug!(%error, "connection without TCP_NODELAY");
+            }
+            let stream = match tls {
+                None => Transport::Plain(stream),
+                Some(tls) => handshake(stream, &tls).await?,
+            };
+            Some(Ok(Connection { stream, cut: Box::pin(cut), is_cut: false }))
         }
-        Ok(Connection { stream, cut: Box::pin(cut.clone().cancelled_owned()), is_cut: false })
-    })
+    });
+    connections.buffer_unordered(MOST_HANDSHAKES).filter_map(std::future::ready)
+}
+
+async fn handshake(stream: TcpStream, tls: &Reloading<rustls::ServerConfig>) -> Option<Transport> {
+    let peer = stream.peer_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string());
+    let (_, config) = tls.current();
+    let error = match timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
+        Ok(Ok(stream)) => return Some(Transport::Tls(Box::new(stream))),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no handshake in time".to_owned(),
+    };
+    warn!(peer, error, "connection refused");
+    None
 }
 
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Transport,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     is_cut: bool,
 }
@@ -48,7 +85,7 @@ impl Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+        self.stream.tcp().connect_info()
     }
 }
 

@@ -3,6 +3,7 @@
 mod connection;
 mod limits;
 mod serve;
+mod transport;
 
 use std::convert::Infallible;
 use std::fmt;

@@ -50,18 +50,27 @@ impl Server {
         let timeout = (config.request_timeout_seconds > 0).then(|| Duration::from_secs(config.request_timeout_seconds));
         let keepalive = (config.keepalive_seconds > 0).then(|| Duration::from_secs(config.keepalive_seconds));
         let (drain, cut) = (CancellationToken::new(), CancellationToken::new());
-        // The connection age stays unlimited: stages keep one connection for hours.
-        let server = tonic::transport::Server::builder()
+        // A plain connection lasts as long as its caller likes: stages keep one for hours.
+        let builder = tonic::transport::Server::builder();
+        let builder = match config.tls.max_connection_age() {
+            Some(age) => builder.max_connection_age(age),
+            None => builder,
+        };
+        let tls = listeners.tls.is_some();
+        let server = builder
             .max_concurrent_streams(MAX_STREAMS)
             .http2_keepalive_interval(keepalive)
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .layer(telemetry)
             .layer(LimitLayer::new(config.max_concurrent_requests, timeout))
             .add_routes(routes.routes())
-            .serve_with_incoming_shutdown(accept(listeners.grpc, cut.clone()), drain.clone().cancelled_owned());
+            .serve_with_incoming_shutdown(
+                accept(listeners.grpc, listeners.tls, cut.clone()),
+                drain.clone().cancelled_owned(),
+            );
         let mut server = std::pin::pin!(server);
         readiness.set(true);
-        info!(%grpc, admin = admin.map(|address| address.to_string()), "serving");
+        info!(%grpc, tls, admin = admin.map(|address| address.to_string()), "serving");
 
         let served = tokio::select! {
             result = &mut server => result,
