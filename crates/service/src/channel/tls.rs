@@ -133,6 +133,13 @@ impl Shared {
         let (version, _) = self.connector.config.current();
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let stale = version != current.version || current.opened.elapsed() >= self.reconnect;
+        // A call that a closing connection has not taken fails, so none begins on one the server may soon close: the calls
+        // of a channel that was idle wait for the new connection.
+        if current.opened.elapsed() >= self.reconnect * 2 {
+            let channel = self.endpoint.connect_with_connector_lazy(self.connector.clone());
+            *current = Current { channel, opened: Instant::now(), version, tried: None };
+            return current.channel.clone();
+        }
         let waits = current.tried.is_some_and(|tried| tried.elapsed() < MOVE_INTERVAL);
         if stale && !waits {
             current.tried = Some(Instant::now());

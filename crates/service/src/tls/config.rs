@@ -27,8 +27,8 @@ pub struct ClientTlsConfig {
     pub files: Option<TlsFiles>,
     /// The name the server's certificate must bear; none for the URL's host.
     pub server_name: Option<String>,
-    /// Seconds after which a channel moves its next calls to a new connection. Below the server's
-    /// `max_connection_age_seconds`, no call ever meets a connection that closes.
+    /// Seconds after which a channel moves its next calls to a new connection. No call begins on a connection twice as old, so
+    /// none meets one that closes while that is below the server's `max_connection_age_seconds`.
     pub reconnect_seconds: NonZeroU64,
 }
 
