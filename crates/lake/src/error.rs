@@ -79,7 +79,7 @@ fn cause(error: &object_store::Error) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    let text = innermost.to_string();
+    let text = without_body(innermost.to_string());
     let mut letters = text.chars();
     match (letters.next(), letters.next()) {
         // A sentence of the operating system; an abbreviation keeps its letters.
@@ -88,6 +88,14 @@ fn cause(error: &object_store::Error) -> String {
         }
         _ => text,
     }
+}
+
+/// Keeps the code of an object store's answer and drops the rest of it: a store repeats the request it refused, with the
+/// caller's key and token.
+fn without_body(text: String) -> String {
+    let Some((head, body)) = text.split_once('<') else { return text };
+    let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map_or("", |(code, _)| code);
+    format!("{head}{code}").trim_end_matches([':', ' ']).to_owned()
 }
 
 impl LakeError {
@@ -100,5 +108,18 @@ impl LakeError {
             Self::Corrupt { .. } | Self::Conflict { .. } => LakeErrorKind::Corrupt,
             Self::Store { .. } | Self::Raced { .. } => LakeErrorKind::Unavailable,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_store_repeats_of_a_refused_request_is_told_to_nobody() {
+        let answer = "403 Forbidden: <?xml version=\"1.0\"?><Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>AKIA</AWSAccessKeyId></Error>";
+        assert_eq!(without_body(answer.to_owned()), "403 Forbidden: SignatureDoesNotMatch");
+        assert_eq!(without_body("500: <html>AKIA</html>".to_owned()), "500");
+        assert_eq!(without_body("no space left".to_owned()), "no space left");
     }
 }

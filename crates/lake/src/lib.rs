@@ -9,9 +9,15 @@
 //! target, written and synced; a rename (or, for a create-once key, a hard link) to the name; a sync of the folder. A process
 //! that dies leaves at most the temporary file, which no listing of the lake shows and no `*.parquet` matches
 //! ([`Lake::leftovers`]).
+//!
+//! On an object store ([`Lake::open`] with `s3://bucket/prefix`) a write is one `PUT`, which the store makes whole, visible and
+//! durable before it answers. Create-once keys rest on `If-None-Match: *`, registers and [`Lake::replace`] on `If-Match` with
+//! the ETag that was read. No lock lies on a store: a turn is a lease of 30 seconds, and one that died with its holder is taken
+//! over after that time. A store that does not check these conditions must not hold a lake.
 
 mod error;
 mod folder;
+mod open;
 mod register;
 mod store;
 #[cfg(feature = "testing")]
