@@ -33,7 +33,7 @@ pub struct Config {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LakeConfig {
-    /// Folder of the lake.
+    /// Folder of the lake, created if need be; or `s3://bucket/prefix`.
     pub folder: PathBuf,
 }
 

@@ -54,7 +54,7 @@ const MIGRATION_BACKOFF: Backoff = Backoff::new(Duration::from_millis(250), Dura
 /// # Errors
 /// [`RunError`] when the lake, the settings or the server cannot be used.
 pub async fn run(config: Config, listeners: Listeners, registry: Registry, shutdown: Shutdown) -> Result<(), RunError> {
-    let lake = Lake::open_folder(&config.lake.folder)?;
+    let lake = Lake::open(&config.lake.folder)?;
     let cluster = if config.cluster.enabled { Some(config.cluster.name.parse()?) } else { None };
     let topology = Topology { database: config.warehouse.database.parse()?, cluster };
     let warehouse = Warehouse::new(&config.warehouse, topology)?;

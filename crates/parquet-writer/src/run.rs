@@ -44,7 +44,7 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`] when the lake, the settings or the server cannot be used.
 pub async fn run(config: Config, listeners: Listeners, registry: Registry, shutdown: Shutdown) -> Result<(), RunError> {
-    let lake = Lake::open_folder(&config.lake.folder)?;
+    let lake = Lake::open(&config.lake.folder)?;
     let encoding = Encoding::new(config.parquet.zstd_level, config.parquet.row_group_rows)?;
     let metrics = Metrics::register(&registry)?;
     let upkeep = Upkeep {

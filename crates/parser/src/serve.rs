@@ -20,7 +20,7 @@ use crate::parse::Parser;
 /// Fails when the configuration is invalid, the lake cannot be opened or the server fails.
 pub async fn run(config: Config, listeners: Listeners, registry: Registry, shutdown: Shutdown) -> Result<(), Error> {
     config.validate()?;
-    let lake = Lake::open_folder(&config.lake.folder)?;
+    let lake = Lake::open(&config.lake.folder)?;
     let metrics = Metrics::register(&registry, TradeDate::at(Utc::now()))?;
     let parser = Parser::new(&config, lake, metrics);
     let service = ParserServiceServer::new(ParserGrpc::new(parser)).max_decoding_message_size(MAX_MESSAGE_BYTES);

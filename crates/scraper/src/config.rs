@@ -52,7 +52,7 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LakeConfig {
-    /// Folder of the lake; created if need be.
+    /// Folder of the lake, created if need be; or `s3://bucket/prefix`.
     pub folder: PathBuf,
 }
 

@@ -33,7 +33,7 @@ pub async fn run_at(
     shutdown: Shutdown,
 ) -> Result<(), Error> {
     config.validate()?;
-    let lake = Lake::open_folder(&config.lake.folder)?;
+    let lake = Lake::open(&config.lake.folder)?;
     let metrics = Metrics::register(&registry)?;
     let fetcher = Fetcher::new(&config, lake, clock, metrics)?;
     let scraper = Scraper::new(fetcher, seconds(config.limits.fetch_seconds));
