@@ -19,7 +19,7 @@ python_environment() {
     local wanted="$tools/python/.requirements-$(sha256sum "$here/requirements.txt" | cut -c1-16)"
     [ -e "$wanted" ] && return
     need python3 "install Python 3.11 or later with its venv module"
-    say "Python environment with duckdb, polars and oteltap"
+    say "Python environment with duckdb, polars, oteltap and moto"
     rm -rf "$tools/python"
     python3 -m venv "$tools/python"
     "$tools/python/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
