@@ -1,11 +1,15 @@
-//! The lake in a bucket, on a real server process.
+//! The lake in a bucket: on a real server process, first by itself, then below the services.
 
 use std::path::Path;
 
-use champion_e2e::ObjectStoreServer;
+use champion_e2e::content::files_below;
 use champion_e2e::object_store_server::{BUCKET, SECRET};
+use champion_e2e::{Content, Fleet, ObjectStoreServer};
 use champion_lake::{Change, Lake, LakeError, LakeErrorKind, PutOutcome};
 use champion_market_data::{ArtifactRef, Sha256};
+use serde_json::json;
+
+const DAY: &str = "2025-02-24";
 
 fn open(server: &ObjectStoreServer, prefix: &str) -> Lake {
     let place = format!("s3://{BUCKET}/{prefix}");
@@ -90,4 +94,61 @@ async fn a_bucket_that_is_not_there_is_an_error_without_keys() {
     let told = format!("{error} {error:?} {lake:?}");
     assert!(!told.contains(SECRET), "{told}");
     assert!(error.to_string().contains("raw/a") && !error.to_string().contains('<'), "{error}");
+}
+
+/// A day comes in, is asked for again, and is corrected.
+fn day_and_correction(fleet: &Fleet) {
+    let recheck = || fleet.champion(&["run", "bhavcopy", "--date", DAY, "--recheck"]).expect_code(0);
+    let rows = || -> u64 {
+        let sql = format!("SELECT count() FROM normalized_equity_ohlc_current WHERE trade_date = '{DAY}'");
+        fleet.value(&sql).parse().expect("a count")
+    };
+    recheck();
+    let first = rows();
+    assert!(first > 100, "{first} rows");
+    assert!(recheck().stdout.contains("nothing to do"), "an identical file changes nothing");
+    fleet
+        .post_to_mirror("/__fault", &json!({"path": "*20250224*", "kind": "corrected", "rows": 3, "count": "forever"}));
+    recheck();
+    assert_eq!(rows(), first - 3, "the correction replaces the day");
+    fleet.champion(&["verify"]).expect_code(0);
+    fleet.champion(&["reconcile"]).expect_code(0);
+}
+
+/// Copies a lake into a folder.
+async fn copy(lake: &Lake, folder: &Path) {
+    for zone in ["raw", "quarantine", "curated", "history"] {
+        for key in lake.list(zone).await.expect("listed") {
+            let path = folder.join(&key);
+            std::fs::create_dir_all(path.parent().expect("a key lies in a zone")).expect("ours");
+            std::fs::write(path, lake.get(&key).await.expect("readable").expect("listed")).expect("ours");
+        }
+    }
+}
+
+#[test]
+fn promise_21_the_services_bring_a_day_and_its_correction_into_a_bucket_as_into_a_folder() {
+    let folder = Fleet::builder().start();
+    day_and_correction(&folder);
+    let wanted = folder.content();
+    drop(folder);
+
+    let server = ObjectStoreServer::start();
+    let place = format!("s3://{BUCKET}/champion");
+    let mut fleet = Fleet::builder().lake(Path::new(&place));
+    for (name, value) in server.variables() {
+        fleet = fleet.variable(name, &value);
+    }
+    let fleet = fleet.start();
+    day_and_correction(&fleet);
+
+    let copied = tempfile::tempdir().expect("a folder");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(copy(&open(&server, "champion"), copied.path()));
+    assert!(!files_below(copied.path(), "raw").is_empty());
+    Content::of(copied.path(), &fleet).expect_equal(&wanted, &fleet, "the lake in a bucket");
+    assert!(!Path::new("s3:").exists() && !fleet.folder().join("lake").exists(), "nothing beside the bucket");
+    for service in ["scraper", "parser", "parquet-writer", "clickhouse-loader"] {
+        assert!(!fleet.log(service).contains(SECRET), "{service} logs the key");
+    }
 }
