@@ -50,7 +50,7 @@ async fn a_bucket_creates_once_replaces_lists_verifies_and_deletes_below_its_pre
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_processes_on_a_bucket_lose_no_change_and_take_turns() {
+async fn two_clients_of_a_bucket_lose_no_change_and_take_turns() {
     let server = ObjectStoreServer::start();
     let lakes = [open(&server, "lake"), open(&server, "lake")];
     let count_up = |lake: Lake| async move {
