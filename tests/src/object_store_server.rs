@@ -14,6 +14,14 @@ pub const SECRET: &str = "canary-secret-of-the-bucket";
 /// Starting Python on a loaded machine of two cores.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 
+/// moto's server, one request at a time: it checks a condition and writes in two steps, which in S3 are one.
+const SERVER: &str = "
+import sys
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+run_simple('127.0.0.1', int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=False)
+";
+
 /// A server process with one empty bucket; dropped, it is gone.
 #[derive(Debug)]
 pub struct ObjectStoreServer {
@@ -31,7 +39,7 @@ impl ObjectStoreServer {
         let address = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
         let address = address.expect("a free port");
         let process = Command::new(programs::python())
-            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &address.port().to_string()])
+            .args(["-c", SERVER, &address.port().to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
