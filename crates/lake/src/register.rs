@@ -9,10 +9,9 @@ use std::path::{Path as FilePath, PathBuf};
 
 use bytes::Bytes;
 use champion_market_data::Sha256;
-use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion};
 
 use crate::LakeError;
-use crate::store::{Lake, io_failed, path_of};
+use crate::store::{Lake, io_failed};
 
 /// What a change of a register comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,10 +42,7 @@ impl Lake {
         if let Some(folder) = self.folder() {
             let lock = lock_of(folder, key);
             // Held until the end of this function; the operating system frees it should the process die.
-            let _lock = tokio::task::spawn_blocking(move || locked(&lock))
-                .await
-                .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-                .map_err(|error| io_failed("lock", key, error))?;
+            let _lock = locked(lock, key).await?;
             return match change(self.get(key).await?.as_ref()) {
                 Change::Keep(outcome) => Ok(outcome),
                 Change::Write(bytes, outcome) => {
@@ -63,28 +59,16 @@ impl Lake {
         key: &str,
         change: &mut (impl FnMut(Option<&Bytes>) -> Change<T> + Send),
     ) -> Result<T, LakeError> {
-        let path = path_of(key)?;
-        let store_failed = |action, source| LakeError::Store { action, key: key.to_owned(), source };
         for _ in 0..MAX_RACES {
-            let (bytes, mode) = match self.store().get(&path).await {
-                Ok(found) => {
-                    let version =
-                        UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
-                    let bytes = found.bytes().await.map_err(|source| store_failed("read", source))?;
-                    (Some(bytes), PutMode::Update(version))
-                }
-                Err(object_store::Error::NotFound { .. }) => (None, PutMode::Create),
-                Err(source) => return Err(store_failed("read", source)),
-            };
+            let (bytes, seen) = self.get_seen(key).await?;
             let (bytes, outcome) = match change(bytes.as_ref()) {
                 Change::Keep(outcome) => return Ok(outcome),
                 Change::Write(bytes, outcome) => (bytes, outcome),
             };
-            let options = PutOptions { mode, ..PutOptions::default() };
-            match self.store().put_opts(&path, PutPayload::from(bytes), options).await {
+            match self.put_if_seen(key, &seen, bytes).await {
                 Ok(_) => return Ok(outcome),
-                Err(object_store::Error::Precondition { .. } | object_store::Error::AlreadyExists { .. }) => {}
-                Err(source) => return Err(store_failed("write", source)),
+                Err(LakeError::Raced { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Err(io_failed("write", key, std::io::Error::other(format!("{MAX_RACES} races lost in a row"))))
@@ -110,13 +94,20 @@ fn lock_of(folder: &FilePath, key: &str) -> PathBuf {
     folder.join(".locks").join(format!("{}.lock", Sha256::of(key.as_bytes())))
 }
 
-pub(crate) fn locked(path: &FilePath) -> std::io::Result<File> {
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-    file.lock()?;
-    Ok(file)
+/// Waits for a lock file, off the async threads; `name` is what it is taken for.
+pub(crate) async fn locked(path: PathBuf, name: &str) -> Result<File, LakeError> {
+    let lock = move || {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    tokio::task::spawn_blocking(lock)
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+        .map_err(|error| io_failed("lock", name, error))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersio
 
 use crate::LakeError;
 use crate::register::{Change, locked};
-use crate::store::{Lake, io_failed, path_of};
+use crate::store::{Lake, path_of};
 
 /// How long a lease on an object store lasts without a sign of its holder.
 const LEASE: Duration = Duration::from_secs(30);
@@ -52,11 +52,7 @@ impl Lake {
         let path = folder
             .join(".locks")
             .join(format!("turn-{}.lock", u16::from_be_bytes([hash.as_bytes()[0], hash.as_bytes()[1]]) % LOCK_FILES));
-        let file = tokio::task::spawn_blocking(move || locked(&path))
-            .await
-            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-            .map_err(|error| io_failed("lock", name, error))?;
-        Ok(Turn(Held::Lock { _file: file }))
+        Ok(Turn(Held::Lock { _file: locked(path, name).await? }))
     }
 
     async fn lease(&self, key: String) -> Result<Turn, LakeError> {
@@ -102,19 +98,25 @@ impl Lake {
     /// [`LakeError::Raced`] when another process wrote in the meantime or the turn was lost, [`LakeError::Store`] when
     /// the store fails; the key then holds what it held.
     pub async fn replace(&self, turn: &Turn, key: &str, seen: &Seen, bytes: Bytes) -> Result<Seen, LakeError> {
-        let raced = || LakeError::Raced { key: key.to_owned() };
         let since = match &turn.0 {
             Held::Lock { .. } => return self.publish(key, bytes).await.map(|()| seen.clone()),
             Held::Lease { since, .. } => *since,
         };
         if since.elapsed() >= LEASE {
-            return Err(raced());
+            return Err(LakeError::Raced { key: key.to_owned() });
         }
+        self.put_if_seen(key, seen, bytes).await
+    }
+
+    /// Writes bytes on an object store if the key still holds what was seen.
+    pub(crate) async fn put_if_seen(&self, key: &str, seen: &Seen, bytes: Bytes) -> Result<Seen, LakeError> {
         let mode = seen.0.clone().map_or(PutMode::Create, PutMode::Update);
         let options = PutOptions { mode, ..PutOptions::default() };
         match self.store().put_opts(&path_of(key)?, PutPayload::from(bytes), options).await {
             Ok(put) => Ok(Seen(Some(UpdateVersion { e_tag: put.e_tag, version: put.version }))),
-            Err(object_store::Error::Precondition { .. } | object_store::Error::AlreadyExists { .. }) => Err(raced()),
+            Err(object_store::Error::Precondition { .. } | object_store::Error::AlreadyExists { .. }) => {
+                Err(LakeError::Raced { key: key.to_owned() })
+            }
             Err(source) => Err(LakeError::Store { action: "write", key: key.to_owned(), source }),
         }
     }
