@@ -57,16 +57,20 @@ impl Place {
         Ok(found.with_context(|| format!("cannot read {}", Endpoints::path(&self.data).display()))?.unwrap_or_default())
     }
 
+    /// Returns where a service is: what was given, else what the endpoints file says, else the documented port.
+    fn grpc_url(&self, given: Option<String>, service: &str, documented: &str) -> anyhow::Result<String> {
+        match given {
+            Some(url) => Ok(url),
+            None => Ok(self.endpoints()?.grpc_url(service).unwrap_or_else(|| documented.to_owned())),
+        }
+    }
+
     /// Returns a client of the orchestrator.
     ///
     /// # Errors
     /// Fails when its URL makes no sense or the files of TLS cannot be used.
     pub(crate) fn orchestrator(&self) -> anyhow::Result<OrchestratorServiceClient<ServiceChannel>> {
-        let known = || Ok::<_, anyhow::Error>(self.endpoints()?.grpc_url("orchestrator"));
-        let url = match &self.orchestrator {
-            Some(url) => url.clone(),
-            None => known()?.unwrap_or_else(|| DEFAULT_ORCHESTRATOR.to_owned()),
-        };
+        let url = self.grpc_url(self.orchestrator.clone(), "orchestrator", DEFAULT_ORCHESTRATOR)?;
         let channel = self.channel(&url, CHANNEL)?;
         Ok(OrchestratorServiceClient::new(channel).max_decoding_message_size(MOST_ANSWER_BYTES))
     }
@@ -76,10 +80,7 @@ impl Place {
     /// # Errors
     /// Fails when its URL makes no sense or the files of TLS cannot be used.
     pub(crate) fn sources(&self, url: Option<String>) -> anyhow::Result<SourceServiceClient<ServiceChannel>> {
-        let url = match url {
-            Some(url) => url,
-            None => self.endpoints()?.grpc_url("scraper").unwrap_or_else(|| DEFAULT_SCRAPER.to_owned()),
-        };
+        let url = self.grpc_url(url, "scraper", DEFAULT_SCRAPER)?;
         Ok(SourceServiceClient::new(self.channel(&url, CHANNEL)?))
     }
 
@@ -104,10 +105,7 @@ impl Place {
         url: Option<String>,
         timeout: Duration,
     ) -> anyhow::Result<LoaderServiceClient<ServiceChannel>> {
-        let url = match url {
-            Some(url) => url,
-            None => self.endpoints()?.grpc_url("clickhouse-loader").unwrap_or_else(|| DEFAULT_LOADER.to_owned()),
-        };
+        let url = self.grpc_url(url, "clickhouse-loader", DEFAULT_LOADER)?;
         Ok(LoaderServiceClient::new(self.channel(&url, timeout)?))
     }
 
@@ -116,10 +114,7 @@ impl Place {
     /// # Errors
     /// Fails when its URL makes no sense or the files of TLS cannot be used.
     pub(crate) fn writer(&self, url: Option<String>) -> anyhow::Result<WriterServiceClient<ServiceChannel>> {
-        let url = match url {
-            Some(url) => url,
-            None => self.endpoints()?.grpc_url("parquet-writer").unwrap_or_else(|| DEFAULT_WRITER.to_owned()),
-        };
+        let url = self.grpc_url(url, "parquet-writer", DEFAULT_WRITER)?;
         // Collecting and compacting years is work of minutes; the writer has its own limit.
         Ok(WriterServiceClient::new(self.channel(&url, PATIENT_CHANNEL)?))
     }
