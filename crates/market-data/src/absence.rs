@@ -83,7 +83,7 @@ fn nth_session_after(calendar: &Calendar, date: TradeDate, n: usize) -> TradeDat
             break;
         }
         day = day.next();
-        if calendar.kind(day).has_session().unwrap_or(!day.is_weekend()) {
+        if calendar.expects_session(day) {
             sessions += 1;
         }
     }

@@ -122,6 +122,12 @@ impl Calendar {
         (self.first, self.last)
     }
 
+    /// Tells whether a session is to be expected; beyond the coverage each weekday counts as one.
+    #[must_use]
+    pub fn expects_session(&self, date: TradeDate) -> bool {
+        self.kind(date).has_session().unwrap_or(!date.is_weekend())
+    }
+
     /// Returns the first of the last `sessions` sessions up to a day, that day included; beyond the coverage each weekday
     /// counts as one.
     #[must_use]
@@ -129,7 +135,7 @@ impl Calendar {
         let mut day = date;
         let mut left = sessions.max(1);
         loop {
-            if self.kind(day).has_session().unwrap_or(!day.is_weekend()) {
+            if self.expects_session(day) {
                 left -= 1;
                 if left == 0 {
                     return day;

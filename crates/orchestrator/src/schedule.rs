@@ -89,7 +89,7 @@ fn due(
     };
     let is_missing = |date: &TradeDate| {
         let may_be_there = *date < today || now >= ist_instant(today, first_look(dataset).0, first_look(dataset).1);
-        let expected = calendar.kind(*date).has_session().unwrap_or(!date.is_weekend());
+        let expected = calendar.expects_session(*date);
         let waited_for = absence(calendar, dataset, *date, now) == Absence::Pending;
         let wanted = match recorded.get(date).map(|recorded| recorded.state) {
             None | Some(DayState::Pending | DayState::Failed) => true,
