@@ -61,6 +61,8 @@ pub struct WarehouseConfig {
     pub retry_base_milliseconds: u64,
     /// Longest wait between two attempts.
     pub retry_cap_milliseconds: u64,
+    /// Time between two looks at whether the warehouse answers and at its parts.
+    pub probe_seconds: u64,
 }
 
 /// Compression of HTTP bodies to and from the warehouse.

@@ -21,6 +21,7 @@ mod loader;
 mod manifest;
 mod metrics;
 mod migration;
+mod probe;
 mod quarantine;
 mod reconciliation;
 mod row_key;

@@ -16,6 +16,7 @@ use crate::grpc::{Grpc, GrpcServer};
 use crate::loader::{Bounds, Loader};
 use crate::metrics::Metrics;
 use crate::migration::Migrator;
+use crate::probe::Probe;
 use crate::topology::{InvalidIdentifier, Topology};
 use crate::warehouse::Warehouse;
 
@@ -61,10 +62,13 @@ pub async fn run(config: Config, listeners: Listeners, registry: Registry, shutd
     let metrics = Metrics::register(&registry)?;
     let migrator = Migrator::new(warehouse.clone(), Utc::now);
     let bounds = Bounds { months: config.load.max_concurrent_months, reads: config.load.max_concurrent_reads };
+    let every = Duration::from_secs(config.warehouse.probe_seconds.max(1));
+    let probing = Probe::register(&registry)?.keep(warehouse.clone(), every, shutdown.token().clone());
     let loader = Loader::new(lake, warehouse, migrator.clone(), metrics, bounds, Utc::now);
     let deadline = Duration::from_secs(config.load.deadline_seconds);
     let service =
         GrpcServer::new(Grpc::new(loader, migrator.clone(), deadline)).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let probing = tokio::spawn(probing);
     let migrating = tokio::spawn(migrate_until_done(migrator.clone(), shutdown.clone()));
     let served = Server::new(listeners, registry, &config.server)
         .add_service(service)
@@ -73,6 +77,7 @@ pub async fn run(config: Config, listeners: Listeners, registry: Registry, shutd
         .serve(shutdown)
         .await;
     migrating.abort();
+    probing.abort();
     Ok(served?)
 }
 

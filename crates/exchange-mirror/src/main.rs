@@ -132,6 +132,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let registry = Registry::new();
     let result = async {
         register_process(&registry, &IDENTITY)?;
+        telemetry.register(&registry)?;
         let ports = Ports::bind(&config.server).await?;
         run(config, ports, registry.clone(), Shutdown::on_signals()).await?;
         anyhow::Ok(())

@@ -26,6 +26,7 @@ mod turn;
 
 pub use error::{LakeError, LakeErrorKind};
 pub use folder::Leftover;
+pub use open::is_bucket;
 pub use register::Change;
 pub use store::{Entry, Lake, PutOutcome};
 pub use turn::{Seen, Turn};

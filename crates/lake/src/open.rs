@@ -9,6 +9,16 @@ use object_store::prefix::PrefixStore;
 
 use crate::{Lake, LakeError};
 
+/// Tells whether a place is a bucket, `s3://bucket/prefix`, and no folder.
+#[must_use]
+pub fn is_bucket(place: &FilePath) -> bool {
+    bucket(place).is_some()
+}
+
+fn bucket(place: &FilePath) -> Option<&str> {
+    place.to_str().and_then(|place| place.strip_prefix("s3://"))
+}
+
 impl Lake {
     /// Opens the lake at a place: `s3://bucket/prefix`, or a folder, which is created if need be.
     ///
@@ -39,7 +49,7 @@ impl Lake {
     }
 
     fn open_with(place: &FilePath, builder: impl FnOnce() -> AmazonS3Builder) -> Result<Self, LakeError> {
-        let Some(rest) = place.to_str().and_then(|place| place.strip_prefix("s3://")) else {
+        let Some(rest) = bucket(place) else {
             return Self::open_folder(place);
         };
         let failed = |reason: String| LakeError::Open { place: place.display().to_string(), reason };

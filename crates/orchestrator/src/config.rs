@@ -7,6 +7,7 @@ use std::time::Duration;
 use champion_market_data::Dataset;
 use champion_service::config::Spec;
 use champion_service::{ClientTlsConfig, ServerConfig};
+use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
 
 /// Where the configuration comes from.
@@ -30,6 +31,8 @@ pub struct Config {
     pub backfill: BackfillConfig,
     /// What runs by itself.
     pub schedule: ScheduleConfig,
+    /// What is to be in by when.
+    pub watch: WatchConfig,
     /// The stages and how patient to be with them.
     pub stages: StagesConfig,
 }
@@ -81,6 +84,49 @@ impl ScheduleConfig {
     #[cfg(test)]
     pub(crate) fn of_the_defaults() -> Self {
         champion_service::config::load::<Config>(&SPEC, None).expect("the defaults").schedule
+    }
+}
+
+/// What the metrics call due and a gap, by the clock in India.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatchConfig {
+    /// Datasets whose newest sessions are expected; the others are neither due nor missed.
+    pub datasets: Vec<Dataset>,
+    /// Sessions back, today's included, among which gaps are counted.
+    pub sessions: NonZeroU32,
+    /// Seconds between two counts of the gaps.
+    pub poll_seconds: NonZeroU64,
+    /// By when a session's data is to be in.
+    pub due: DueConfig,
+}
+
+/// By when a session's data is to be in, in IST on the session's own day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DueConfig {
+    /// Prices.
+    pub bhavcopy: NaiveTime,
+    /// VWAP and delivery.
+    pub full_bhavcopy: NaiveTime,
+    /// Corporate actions.
+    pub corporate_actions: NaiveTime,
+}
+
+impl DueConfig {
+    pub(crate) const fn of(&self, dataset: Dataset) -> NaiveTime {
+        match dataset {
+            Dataset::Bhavcopy => self.bhavcopy,
+            Dataset::FullBhavcopy => self.full_bhavcopy,
+            Dataset::CorporateActions => self.corporate_actions,
+        }
+    }
+}
+
+#[cfg(test)]
+impl WatchConfig {
+    pub(crate) fn of_the_defaults() -> Self {
+        champion_service::config::load::<Config>(&SPEC, None).expect("the defaults").watch
     }
 }
 

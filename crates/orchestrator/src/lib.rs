@@ -9,6 +9,7 @@
 //! * `stages`: the four clients, their deadlines and the patience with them.
 //! * `gaps`: the state of every day of a range, by calendar, hour and journal. Pure.
 //! * `schedule`: what is due by the clock in India, and the loop that asks for it.
+//! * `watch`: how many of the newest sessions are missing, counted all the time for the metrics.
 //! * `journal`: runs, steps and days in SQLite; one owner a file.
 //! * `feed`: the events of a run for any number of clients.
 
@@ -27,10 +28,13 @@ mod schedule;
 mod serve;
 mod stages;
 mod vocabulary;
+mod watch;
 mod wire;
 
 pub use clock::Clock;
-pub use config::{BackfillConfig, Config, JournalConfig, SPEC, ScheduleConfig, StageConfig, StagesConfig};
+pub use config::{
+    BackfillConfig, Config, DueConfig, JournalConfig, SPEC, ScheduleConfig, StageConfig, StagesConfig, WatchConfig,
+};
 pub use error::Error;
 pub use journal::JournalError;
 pub use serve::{run, run_with_clock};

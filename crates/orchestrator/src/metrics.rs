@@ -1,18 +1,21 @@
 //! The orchestrator's metrics.
 
+mod by_clock;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use champion_market_data::{Calendar, Dataset, Exchange, TradeDate};
+use champion_market_data::{Calendar, Dataset, TradeDate};
 use champion_telemetry::{Registry, metrics};
 use chrono::{DateTime, Utc};
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
-use prometheus::{GaugeVec, HistogramVec, IntGaugeVec, Opts};
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec};
 
 use crate::Clock;
+use crate::config::WatchConfig;
 use crate::journal::DatasetBook;
+use crate::vocabulary::Stage;
+use by_clock::{DueTradeDate, TradingDay};
 
 /// A day takes about a second, a month some seconds, years some minutes; a run that waits for a stage takes longer.
 const FLOW_BUCKETS: &[f64] =
@@ -22,6 +25,10 @@ const FLOW_BUCKETS: &[f64] =
 const SUCCESS: &str = "success";
 const FAILED: &str = "failed";
 
+/// The label values of `stage`: the service at fault.
+const STAGES: [&str; 5] = ["scraper", "parser", "parquet-writer", "clickhouse-loader", ORCHESTRATOR];
+const ORCHESTRATOR: &str = "orchestrator";
+
 /// What the orchestrator counts. Cloning is cheap; all clones count together.
 #[derive(Clone)]
 pub(crate) struct Metrics {
@@ -30,13 +37,22 @@ pub(crate) struct Metrics {
     last_trade_date: GaugeVec,
     in_progress: IntGaugeVec,
     oldest_started: GaugeVec,
+    gaps: IntGaugeVec,
+    corrections: IntCounterVec,
+    failures: IntCounterVec,
     open: Arc<Mutex<HashMap<Dataset, Vec<DateTime<Utc>>>>>,
 }
 
 impl Metrics {
     /// Registers the metrics, every label combination at 0.
-    pub(crate) fn register(registry: &Registry, calendar: Calendar, clock: Clock) -> Result<Self, prometheus::Error> {
-        registry.register(Box::new(TradingDay::new(calendar, clock)?))?;
+    pub(crate) fn register(
+        registry: &Registry,
+        calendar: Calendar,
+        clock: Clock,
+        watch: &WatchConfig,
+    ) -> Result<Self, prometheus::Error> {
+        registry.register(Box::new(TradingDay::new(calendar.clone(), clock.clone())?))?;
+        registry.register(Box::new(DueTradeDate::new(calendar, clock, watch.clone())?))?;
         let this = Self {
             flow_duration: metrics::histogram_vec(
                 registry,
@@ -69,6 +85,24 @@ impl Metrics {
                 "When the oldest run that is going on began; 0 when there is none.",
                 &["flow_name"],
             )?,
+            gaps: metrics::int_gauge_vec(
+                registry,
+                "champion_gap_sessions",
+                "Expected sessions among the newest ones that are not in and are no longer waited for.",
+                &["dataset"],
+            )?,
+            corrections: metrics::counter_vec(
+                registry,
+                "champion_corrections_total",
+                "Sessions published once more because the exchange had changed its file.",
+                &["dataset"],
+            )?,
+            failures: metrics::counter_vec(
+                registry,
+                "champion_run_failures_total",
+                "Sessions that failed or were refused, by the stage at fault; orchestrator: whole runs that could not go on.",
+                &["flow_name", "stage"],
+            )?,
             open: Arc::default(),
         };
         for dataset in Dataset::ALL {
@@ -79,6 +113,11 @@ impl Metrics {
             this.last_trade_date.with_label_values(&[dataset.as_str()]);
             this.in_progress.with_label_values(&[dataset.flow_name()]);
             this.oldest_started.with_label_values(&[dataset.flow_name()]);
+            this.gaps.with_label_values(&[dataset.as_str()]);
+            this.corrections.with_label_values(&[dataset.as_str()]);
+            for stage in STAGES {
+                this.failures.with_label_values(&[dataset.flow_name(), stage]);
+            }
         }
         Ok(this)
     }
@@ -120,6 +159,26 @@ impl Metrics {
         self.flow_duration.with_label_values(&[dataset.flow_name(), status]).observe(duration.as_secs_f64());
     }
 
+    /// Notes how many expected sessions are missing.
+    pub(crate) fn gaps_found(&self, dataset: Dataset, sessions: usize) {
+        self.gaps.with_label_values(&[dataset.as_str()]).set(i64::try_from(sessions).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a session that was published once more because the exchange had changed its file.
+    pub(crate) fn corrected(&self, dataset: Dataset) {
+        self.corrections.with_label_values(&[dataset.as_str()]).inc();
+    }
+
+    /// Counts a session that a stage failed or refused.
+    pub(crate) fn session_failed(&self, dataset: Dataset, stage: Stage) {
+        self.failures.with_label_values(&[dataset.flow_name(), stage.service()]).inc();
+    }
+
+    /// Counts a run that could not go on, through no fault of a stage.
+    pub(crate) fn run_broke_off(&self, dataset: Dataset) {
+        self.failures.with_label_values(&[dataset.flow_name(), ORCHESTRATOR]).inc();
+    }
+
     fn change_open(&self, dataset: Dataset, change: impl FnOnce(&mut Vec<DateTime<Utc>>)) {
         let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let open = all.entry(dataset).or_default();
@@ -143,36 +202,6 @@ fn seconds(at: DateTime<Utc>) -> f64 {
     milliseconds / 1000.0
 }
 
-/// `champion_trading_day`, computed when it is read: the day changes at midnight IST, whether anything runs or not.
-struct TradingDay {
-    gauge: IntGaugeVec,
-    calendar: Calendar,
-    clock: Clock,
-}
-
-impl TradingDay {
-    fn new(calendar: Calendar, clock: Clock) -> Result<Self, prometheus::Error> {
-        let help = "1 when today in IST is a session by the calendar, else 0.";
-        let gauge = IntGaugeVec::new(Opts::new("champion_trading_day", help), &["exchange"])?;
-        Ok(Self { gauge, calendar, clock })
-    }
-}
-
-impl Collector for TradingDay {
-    fn desc(&self) -> Vec<&Desc> {
-        self.gauge.desc()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        let session = self.calendar.kind(self.clock.today()).has_session() == Some(true);
-        for exchange in Exchange::ALL {
-            // BSE keeps NSE's days.
-            self.gauge.with_label_values(&[exchange.as_str()]).set(i64::from(session));
-        }
-        self.gauge.collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use prometheus::TextEncoder;
@@ -182,7 +211,9 @@ mod tests {
     fn registered(now: &str) -> (Registry, Metrics) {
         let now: DateTime<Utc> = now.parse().expect("an instant");
         let registry = Registry::new();
-        let metrics = Metrics::register(&registry, Calendar::nse(), Clock::new(move || now)).expect("fresh registry");
+        let watch = WatchConfig::of_the_defaults();
+        let clock = Clock::new(move || now);
+        let metrics = Metrics::register(&registry, Calendar::nse(), clock, &watch).expect("fresh registry");
         (registry, metrics)
     }
 
@@ -202,6 +233,9 @@ mod tests {
             "champion_runs_in_progress{flow_name=\"bhavcopy_etl\"} 0",
             "champion_oldest_run_started_timestamp_seconds{flow_name=\"bhavcopy_etl\"} 0",
             "champion_trading_day{exchange=\"nse\"} 1",
+            "champion_gap_sessions{dataset=\"bhavcopy\"} 0",
+            "champion_corrections_total{dataset=\"full_bhavcopy\"} 0",
+            "champion_run_failures_total{flow_name=\"bhavcopy_etl\",stage=\"parquet-writer\"} 0",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }
@@ -212,6 +246,30 @@ mod tests {
         // 20:00 UTC on Friday is 01:30 on Saturday in India.
         let (registry, _metrics) = registered("2025-02-21T20:00:00Z");
         assert!(text(&registry).contains("champion_trading_day{exchange=\"bse\"} 0"));
+    }
+
+    #[test]
+    fn a_session_is_due_from_its_hour_and_stays_due_over_closed_days() {
+        let due = |now: &str, dataset: &str| -> String {
+            let (registry, _metrics) = registered(now);
+            let name = format!("champion_due_trade_date_seconds{{dataset=\"{dataset}\"}} ");
+            text(&registry).lines().find_map(|line| line.strip_prefix(&name)).expect("the series is there").to_owned()
+        };
+        let midnight = |date: &str| date.parse::<TradeDate>().expect("a date").midnight_ist_unix_seconds().to_string();
+        assert_eq!(due("2025-02-24T19:59:59+05:30", "bhavcopy"), midnight("2025-02-21"));
+        assert_eq!(due("2025-02-24T20:00:00+05:30", "bhavcopy"), midnight("2025-02-24"));
+        assert_eq!(due("2025-02-24T20:00:00+05:30", "full_bhavcopy"), midnight("2025-02-21"));
+        // 2025-02-26 is Mahashivratri.
+        assert_eq!(due("2025-02-26T23:00:00+05:30", "bhavcopy"), midnight("2025-02-25"));
+    }
+
+    #[test]
+    fn a_dataset_that_is_not_watched_is_never_due() {
+        let registry = Registry::new();
+        let watch = WatchConfig { datasets: vec![Dataset::Bhavcopy], ..WatchConfig::of_the_defaults() };
+        let now: DateTime<Utc> = "2025-02-24T20:00:00Z".parse().expect("an instant");
+        Metrics::register(&registry, Calendar::nse(), Clock::new(move || now), &watch).expect("fresh registry");
+        assert!(text(&registry).contains("champion_due_trade_date_seconds{dataset=\"corporate_actions\"} 0"));
     }
 
     #[test]

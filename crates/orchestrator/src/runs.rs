@@ -254,7 +254,10 @@ async fn live(open: &Open, plan: Plan, progress: Progress, resumed: bool) {
             info!(run_id, "run is cut off by the stop; it goes on at the next start");
             return;
         }
-        Err(DriveError::Journal(failure)) => End::Failed(failure.to_string()),
+        Err(DriveError::Journal(failure)) => {
+            shared.metrics.run_broke_off(spec.dataset);
+            End::Failed(failure.to_string())
+        }
     };
     let now = shared.clock.now();
     // A run that was cut off is told with the time it was away; the metric counts work.

@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::runs::{Parts, Runs};
 use crate::schedule::Schedule;
 use crate::stages::Stages;
+use crate::watch::Watch;
 use crate::{Clock, Config, Error};
 
 /// The services of the stages.
@@ -55,11 +56,19 @@ pub async fn run_with_clock(
     clock: Clock,
 ) -> Result<(), Error> {
     let calendar = Calendar::nse();
-    let metrics = Metrics::register(&registry, calendar.clone(), clock.clone())?;
+    let metrics = Metrics::register(&registry, calendar.clone(), clock.clone(), &config.watch)?;
+    champion_telemetry::register_disk(&registry, "journal", &config.journal.path)?;
     let stages = Stages::connect(&config.stages, &config.tls, &client_layer(&registry)?)?;
     let busy_timeout = Duration::from_millis(config.journal.busy_timeout_ms);
     let journal = Journal::open(&config.journal.path, busy_timeout).await?;
     metrics.restore(&journal.dataset_books().await?);
+    let watch = Watch {
+        rules: config.watch.clone(),
+        journal: journal.clone(),
+        metrics: metrics.clone(),
+        calendar: calendar.clone(),
+        clock: clock.clone(),
+    };
     let runs = Runs::new(Parts {
         journal: journal.clone(),
         stages,
@@ -81,6 +90,7 @@ pub async fn run_with_clock(
         clock: clock.clone(),
     };
     let schedule = tokio::spawn(schedule.keep(shutdown.token().clone()));
+    let watch = tokio::spawn(watch.keep(shutdown.token().clone()));
     let orchestrator = Orchestrator { runs: runs.clone(), journal, calendar, clock };
     let server = Server::new(listeners, registry, &config.server)
         .add_service(OrchestratorServiceServer::new(orchestrator))
@@ -90,6 +100,7 @@ pub async fn run_with_clock(
         shutdown.cancelled().await;
         // Nothing begins behind the runs that are waited for.
         let _ = schedule.await;
+        let _ = watch.await;
         // Runs come to a stop before the server's own grace period ends, so that each client is still told why.
         let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
         runs.stopped(grace.saturating_sub(LAST_WORDS)).await;

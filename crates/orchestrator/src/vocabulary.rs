@@ -94,6 +94,18 @@ words! {
     }
 }
 
+impl Stage {
+    /// Returns the service that does it.
+    pub(crate) const fn service(self) -> &'static str {
+        match self {
+            Self::Fetch => "scraper",
+            Self::Parse => "parser",
+            Self::Write => "parquet-writer",
+            Self::Load => "clickhouse-loader",
+        }
+    }
+}
+
 words! {
     /// The final state of a day.
     DayState, "state of a day" {

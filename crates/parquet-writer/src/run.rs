@@ -47,6 +47,9 @@ pub async fn run(config: Config, listeners: Listeners, registry: Registry, shutd
     let lake = Lake::open(&config.lake.folder)?;
     let encoding = Encoding::new(config.parquet.zstd_level, config.parquet.row_group_rows)?;
     let metrics = Metrics::register(&registry)?;
+    if !champion_lake::is_bucket(&config.lake.folder) {
+        champion_telemetry::register_disk(&registry, "lake", &config.lake.folder)?;
+    }
     let upkeep = Upkeep {
         verifier: Verifier::new(lake.clone(), encoding),
         collector: Collector::new(lake.clone(), config.retention, Utc::now),

@@ -264,6 +264,7 @@ impl Fetcher {
         }
         let evidence = evidence(report, &judgement);
         let class = judgement.class.as_str();
+        self.metrics.answer_set_aside(dataset);
         warn!(%dataset, trade_date = %date, run_id = request.run_id, class, evidence, "recheck brought no report");
         stays(Recheck::Warning(format!("{class}: {evidence}")))
     }
@@ -322,6 +323,7 @@ impl Fetcher {
         };
         let class = judgement.class;
         let retryable = class.helps_to_ask_later(waiting);
+        self.metrics.answer_set_aside(dataset);
         warn!(%dataset, %trade_date, run_id = request.run_id, class = class.as_str(), reason, retryable, "answer refused");
         Fetch::Refused { class, reason, retryable }
     }

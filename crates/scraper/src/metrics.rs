@@ -23,15 +23,21 @@ const TRANSITIONS: [(BreakerState, BreakerState); 5] = [
     (BreakerState::Open, BreakerState::Closed),
 ];
 
+/// The label values of `outcome`.
+const SUCCESS: &str = "success";
+const FAILURE: &str = "failure";
+
 /// What the scraper counts.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     downloaded: IntCounterVec,
+    set_aside: IntCounterVec,
     duration: HistogramVec,
     last_success: IntGaugeVec,
     breaker_state: IntGaugeVec,
     breaker_failures: IntCounterVec,
     breaker_transitions: IntCounterVec,
+    requests: IntCounterVec,
 }
 
 impl Metrics {
@@ -45,6 +51,12 @@ impl Metrics {
                 registry,
                 "nse_scraper_files_downloaded_total",
                 "Files downloaded from the exchange and stored.",
+                &["scraper"],
+            )?,
+            set_aside: counter_vec(
+                registry,
+                "champion_files_set_aside_total",
+                "Answers that were not taken for the report: a page for a file, a wrong day, a file cut short.",
                 &["scraper"],
             )?,
             duration: histogram_vec(
@@ -78,6 +90,12 @@ impl Metrics {
                 "Changes of state of the source's circuit breaker.",
                 &["source", "from_state", "to_state"],
             )?,
+            requests: counter_vec(
+                registry,
+                "champion_source_requests_total",
+                "Requests to the source, each attempt, by whether its answer shows the source at work.",
+                &["source", "outcome"],
+            )?,
         };
         metrics.initialise();
         Ok(metrics)
@@ -87,12 +105,16 @@ impl Metrics {
         for dataset in Dataset::ALL {
             let scraper = [dataset.as_str()];
             self.downloaded.with_label_values(&scraper);
+            self.set_aside.with_label_values(&scraper);
             self.duration.with_label_values(&scraper);
             self.last_success.with_label_values(&scraper);
         }
         for source in Source::ALL {
             self.breaker_state.with_label_values(&[source.as_str()]);
             self.breaker_failures.with_label_values(&[source.as_str()]);
+            for outcome in [SUCCESS, FAILURE] {
+                self.requests.with_label_values(&[source.as_str(), outcome]);
+            }
             for (from, to) in TRANSITIONS {
                 self.breaker_transitions.with_label_values(&[source.as_str(), from.as_str(), to.as_str()]);
             }
@@ -105,14 +127,23 @@ impl Metrics {
         self.last_success.with_label_values(&[dataset.as_str()]).set(now.timestamp());
     }
 
+    /// Counts an answer that was not taken for the report.
+    pub(crate) fn answer_set_aside(&self, dataset: Dataset) {
+        self.set_aside.with_label_values(&[dataset.as_str()]).inc();
+    }
+
     /// Notes the time of a fetch that asked the exchange.
     pub(crate) fn scraped(&self, dataset: Dataset, took: Duration) {
         self.duration.with_label_values(&[dataset.as_str()]).observe(took.as_secs_f64());
     }
 
-    /// Counts a request that failed in a way that counts against the source.
-    pub(crate) fn breaker_failure(&self, source: Source) {
-        self.breaker_failures.with_label_values(&[source.as_str()]).inc();
+    /// Counts a request by whether it showed the source at work; one that did not counts against the source.
+    pub(crate) fn source_asked(&self, source: Source, works: bool) {
+        let outcome = if works { SUCCESS } else { FAILURE };
+        self.requests.with_label_values(&[source.as_str(), outcome]).inc();
+        if !works {
+            self.breaker_failures.with_label_values(&[source.as_str()]).inc();
+        }
     }
 
     /// Notes a change of a breaker's state.
@@ -142,6 +173,8 @@ mod tests {
             "nse_scraper_last_successful_scrape_timestamp{scraper=\"full_bhavcopy\"} 0",
             "circuit_breaker_state{source=\"nse_archive\"} 0",
             "circuit_breaker_failures_total{source=\"nse_api\"} 0",
+            "champion_source_requests_total{outcome=\"failure\",source=\"nse_api\"} 0",
+            "champion_files_set_aside_total{scraper=\"bhavcopy\"} 0",
             "circuit_breaker_state_transitions_total{from_state=\"closed\",source=\"nse_api\",to_state=\"open\"} 0",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");

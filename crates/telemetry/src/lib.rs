@@ -4,6 +4,7 @@
 //! is the only interface: a span is a trace span, an event is a log line that carries the ids of its span.
 
 pub mod context;
+mod disk;
 mod error;
 pub mod grpc;
 mod init;
@@ -16,6 +17,7 @@ pub mod semconv;
 pub mod testing;
 mod traces;
 
+pub use disk::register_disk;
 pub use error::TelemetryError;
 pub use init::{ServiceIdentity, Telemetry, init, init_interactive};
 pub use prometheus::Registry;

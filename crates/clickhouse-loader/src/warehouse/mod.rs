@@ -143,6 +143,19 @@ impl Warehouse {
         .await
     }
 
+    /// Runs a query once: no span, no second attempt, nothing taken from the retry budget. For what is asked all the time.
+    pub(crate) async fn ask_once<T: RowOwned + RowRead>(
+        &self,
+        statement: &Statement,
+        limit: Duration,
+    ) -> Result<Vec<T>, WarehouseError> {
+        match tokio::time::timeout(limit, self.client.query_raw(&statement.sql).fetch_all::<T>()).await {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(source)) => Err(WarehouseError::from_client(statement, source)),
+            Err(_) => Err(WarehouseError::timeout(statement, limit)),
+        }
+    }
+
     /// Runs an insert whose statement names the body's format.
     ///
     /// The token makes a second attempt of the same content a no-op where the first one did arrive.

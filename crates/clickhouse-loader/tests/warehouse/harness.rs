@@ -201,6 +201,7 @@ pub(crate) fn config(url: &str) -> WarehouseConfig {
         max_attempts: 3,
         retry_base_milliseconds: 20,
         retry_cap_milliseconds: 100,
+        probe_seconds: 30,
     }
 }
 

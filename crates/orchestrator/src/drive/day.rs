@@ -6,10 +6,10 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, field, info_span};
 
 use super::known::KnownDay;
-use super::{DriveError, RunContext, elapsed_ms, failed_day};
+use super::{DriveError, RunContext, elapsed_ms};
 use crate::journal::{DayRecord, Product, StepRecord};
 use crate::stages::{Fetched, ParseAnswer, StageError};
-use crate::vocabulary::{DayState, RunMode};
+use crate::vocabulary::{DayState, RunMode, Stage};
 
 /// A day that is parsed and waits for the rest of its month.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +125,7 @@ async fn prepare_in_span(
                     Err(ended) => return Ok(Err(ended)),
                 }
             }
-            Err(error) => return Ok(Err(failed_day(date, &error)?)),
+            Err(error) => return Ok(Err(context.failed_day(date, &error)?)),
         }
     }
 }
@@ -142,8 +142,13 @@ async fn fetch(context: &RunContext, date: TradeDate) -> Result<Result<(RawArtif
             context.steps_done(vec![step]).await?;
             Ok(Ok((raw, downloaded)))
         }
-        Ok(Fetched::Nothing { state, reason }) => Ok(Err(DayRecord::without_rows(date, state, reason))),
-        Err(error) => Ok(Err(failed_day(date, &error)?)),
+        Ok(Fetched::Nothing { state, reason }) => {
+            if state.fails_the_run() {
+                context.metrics.session_failed(spec.dataset, Stage::Fetch);
+            }
+            Ok(Err(DayRecord::without_rows(date, state, reason)))
+        }
+        Err(error) => Ok(Err(context.failed_day(date, &error)?)),
     }
 }
 
@@ -161,6 +166,7 @@ pub(super) async fn parse(context: &RunContext, raw: &RawArtifact) -> Result<Res
             Ok(Ok(Parsed::Staged { staged, counts, quarantine, reused }))
         }
         Ok(ParseAnswer::Refused { reason, counts, quarantine }) => {
+            context.metrics.session_failed(context.spec.dataset, Stage::Parse);
             let (trade_date, state) = (raw.trade_date, DayState::Refused);
             let day = DayRecord { trade_date, state, reason, counts, unchanged: false };
             Ok(Ok(Parsed::Refused { day, quarantine }))

@@ -113,14 +113,15 @@ impl RunContext {
         self.feed.extend(days.into_iter().map(Event::Day));
         Ok(())
     }
-}
 
-/// Makes the end of a day of a stage's failure; a stage that was not asked because of a stop is no failure.
-fn failed_day(trade_date: TradeDate, error: &StageError) -> Result<DayRecord, DriveError> {
-    if error.trouble == Trouble::Stopped {
-        return Err(DriveError::Stopped);
+    /// Makes the end of a day of a stage's failure; a stage that was not asked because of a stop is no failure.
+    fn failed_day(&self, trade_date: TradeDate, error: &StageError) -> Result<DayRecord, DriveError> {
+        if error.trouble == Trouble::Stopped {
+            return Err(DriveError::Stopped);
+        }
+        self.metrics.session_failed(self.spec.dataset, error.stage);
+        Ok(DayRecord::without_rows(trade_date, DayState::Failed, error.to_string()))
     }
-    Ok(DayRecord::without_rows(trade_date, DayState::Failed, error.to_string()))
 }
 
 /// Milliseconds since an instant.

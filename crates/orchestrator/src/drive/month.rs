@@ -8,7 +8,7 @@ use tracing::{Instrument, Span, field, info_span, warn};
 
 use super::day::{Outcome, Parsed, ParsedDay, parse, prepare};
 use super::known::Known;
-use super::{DriveError, RunContext, elapsed_ms, failed_day};
+use super::{DriveError, RunContext, elapsed_ms};
 use crate::journal::{DayRecord, Product, StepRecord};
 use crate::plan::PlannedMonth;
 use crate::stages::{Loaded, StageError, Trouble, Written};
@@ -124,10 +124,15 @@ async fn write_batch(
     let mut results = written.into_iter();
     for day in &mut days {
         day.curated.clear();
+        let mut corrected = false;
         for Written { curated, unchanged } in results.by_ref().take(day.staged.len()) {
             day.worked |= !unchanged;
+            corrected |= !unchanged && curated.version > 1 && context.spec.mode != RunMode::Replay;
             steps.push(StepRecord { product: Product::Written(curated.clone()), reused: unchanged, duration_ms });
             day.curated.push(curated);
+        }
+        if corrected {
+            context.metrics.corrected(context.spec.dataset);
         }
     }
     context.steps_done(steps).await?;
@@ -233,7 +238,7 @@ async fn end_failed(context: &RunContext, days: &[ParsedDay], error: &StageError
     span.record(semconv::ERROR_TYPE, error.stage.as_str());
     let mut ended = Vec::with_capacity(days.len());
     for day in days {
-        let failed = failed_day(day.date, error)?;
+        let failed = context.failed_day(day.date, error)?;
         ended.push(day.refused.clone().unwrap_or(failed));
     }
     context.days_done(ended).await

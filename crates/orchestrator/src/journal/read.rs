@@ -132,6 +132,23 @@ impl Journal {
         .await
     }
 
+    /// Returns the oldest session that is in.
+    pub(crate) async fn first_present(
+        &self,
+        dataset: Dataset,
+        exchange: Exchange,
+    ) -> Result<Option<TradeDate>, JournalError> {
+        self.with(move |connection| {
+            let found: Option<String> = connection.query_row(
+                "SELECT min(trade_date) FROM dataset_days WHERE state = 'present' AND dataset = ?1 AND exchange = ?2",
+                params![dataset.as_str(), exchange.as_str()],
+                |row| row.get(0),
+            )?;
+            Ok(found.map(|date| date.parse()).transpose()?)
+        })
+        .await
+    }
+
     /// Returns when the newest look for corrections began.
     pub(crate) async fn last_recheck(
         &self,

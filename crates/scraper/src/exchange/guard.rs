@@ -181,8 +181,8 @@ impl Leave<'_> {
             self.guard.state().last_success = at;
         } else {
             self.guard.state().last_failure = at;
-            self.guard.metrics.breaker_failure(self.guard.source);
         }
+        self.guard.metrics.source_asked(self.guard.source, works);
         self.hand_back(if works { Outcome::Success } else { Outcome::Failure }, now);
     }
 
