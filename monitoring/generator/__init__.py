@@ -1,0 +1,1 @@
+"""What `monitoring/generate.py` renders: rules and dashboards, from one file of thresholds."""
