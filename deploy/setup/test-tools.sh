@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests, the lints and the benchmark need beside Rust, outside the build folder and without root where
-# that is possible: a Python environment, Prometheus, libfaketime, buf, cargo-nextest and cargo-deny. A second call does
-# nothing. Prints the folder with the programs; `CHAMPION_TOOLS` moves it.
+# that is possible: a Python environment, Prometheus, Alertmanager, the node exporter, libfaketime, buf, cargo-nextest and
+# cargo-deny. A second call does nothing. Prints the folder with the programs; `CHAMPION_TOOLS` moves it.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -26,23 +26,32 @@ python_environment() {
     touch "$wanted"
 }
 
-prometheus() {
-    [ -x "$tools/bin/prometheus" ] && return
-    if [ -n "$(type -P prometheus)" ]; then
-        ln -sf "$(type -P prometheus)" "$tools/bin/prometheus"
-        return
-    fi
-    need apt-get "install Prometheus 2.42 or later so that 'prometheus' is on the PATH"
-    say "Prometheus, unpacked from Debian's package"
-    local work
+# Links programs of the PATH into the tools, and fetches the package only when one of them is absent there. A program whose
+# file in the package has another name is given as name=file.
+from_debian() { # package version program...
+    local package=$1 version=$2 work program missing=""
+    shift 2
+    for program in "${@%%=*}"; do
+        [ -x "$tools/bin/$program" ] && continue
+        [ -z "$(type -P "$program")" ] && missing=yes && continue
+        ln -sf "$(type -P "$program")" "$tools/bin/$program"
+    done
+    [ -n "$missing" ] || return 0
+    need apt-get "install $package $version or later so that '${*%%=*}' are on the PATH"
+    say "$package, unpacked from Debian's package"
     work=$(mktemp -d)
     chmod 755 "$work" # apt downloads as a user of its own
     [ "$(id -u)" != 0 ] || apt-get update -qq
-    (cd "$work" && apt-get download -qq prometheus >/dev/null && dpkg-deb -x prometheus_*.deb "$tools/prometheus")
+    (cd "$work" && apt-get download -qq "$package" >/dev/null && dpkg-deb -x "$package"_*.deb "$tools/$package")
     rm -rf "$work"
-    ln -sf "$tools/prometheus/usr/bin/prometheus" "$tools/bin/prometheus"
-    ln -sf "$tools/prometheus/usr/bin/promtool" "$tools/bin/promtool"
+    for program in "$@"; do
+        ln -sf "$tools/$package/usr/bin/${program#*=}" "$tools/bin/${program%%=*}"
+    done
 }
+
+prometheus() { from_debian prometheus 2.42 prometheus promtool; }
+alertmanager() { from_debian prometheus-alertmanager 0.25 alertmanager=prometheus-alertmanager amtool; }
+node_exporter() { from_debian prometheus-node-exporter 1.5 node_exporter=prometheus-node-exporter; }
 
 faketime() {
     [ -e "$tools/lib/libfaketimeMT.so.1" ] && return
@@ -84,6 +93,8 @@ cargo_tool() { # name version
 need cargo "install Rust 1.95 or later"
 python_environment
 prometheus
+alertmanager
+node_exporter
 faketime
 buf
 cargo_tool cargo-nextest "$NEXTEST_VERSION"
