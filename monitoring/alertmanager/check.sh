@@ -10,10 +10,10 @@ wrong() { printf 'alertmanager: %s\n' "$*" >&2; failed=1; }
 amtool check-config alertmanager.yml >/dev/null || wrong "amtool does not take alertmanager.yml"
 
 route() { # receiver label=value...
-    local receiver=$1
+    local receiver=$1 said
     shift
-    amtool config routes test --config.file=alertmanager.yml --verify.receivers="$receiver" "$@" >/dev/null ||
-        wrong "{$*} does not go to $receiver alone"
+    said=$(amtool config routes test --config.file=alertmanager.yml --verify.receivers="$receiver" "$@" 2>&1) ||
+        wrong "{$*} does not go to $receiver alone: $said"
 }
 route on-call alertname=WarehouseLoadFailure component=warehouse severity=critical
 route slack-warnings alertname=WarehouseLoadHighLatency component=warehouse severity=warning
