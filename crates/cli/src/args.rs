@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::as_of::Instant;
 use crate::exit;
+use crate::metrics_demo::{self, MetricsDemoArguments};
 use crate::reconcile::ReconcileArguments;
 
 /// Indian exchange end-of-day data: fetched, kept, validated, published, visible.
@@ -193,6 +194,9 @@ pub enum Command {
     Compact(CompactArguments),
     /// Start the whole stack on this machine, until Ctrl-C
     Up(UpArguments),
+    /// Drive a running stack through success and trouble, so that dashboards and alerts can be seen alive
+    #[command(after_help = metrics_demo::HELP)]
+    MetricsDemo(MetricsDemoArguments),
     /// Compare the lake with the warehouse; exit code 3 when differences remain
     Reconcile(ReconcileArguments),
     /// Bring the warehouse's schema to the newest version

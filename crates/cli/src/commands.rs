@@ -12,7 +12,8 @@ use crate::exit::Exit;
 use crate::render::table;
 use crate::up::{self, Market, Ports};
 use crate::{
-    as_of, collect, compact, gaps, quarantine, query, reconcile, run, sources, status, trace, validate, verify,
+    as_of, collect, compact, gaps, metrics_demo, quarantine, query, reconcile, run, sources, status, trace, validate,
+    verify,
 };
 
 /// Runs a command and returns how it ended.
@@ -62,6 +63,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Collect { dry_run, writer } => collect::run(&place, writer, dry_run).await,
         Command::Compact(options) => compact::run(&place, options).await,
         Command::Up(options) => start(&place, options).await,
+        Command::MetricsDemo(options) => metrics_demo::run(&place, options).await,
         Command::Reconcile(arguments) => reconcile::run(&place, arguments).await,
         Command::Migrate { loader } => migrate(&place, loader).await,
     }

@@ -12,6 +12,7 @@ pub mod endpoints;
 pub mod exit;
 pub mod failure;
 mod gaps;
+pub mod metrics_demo;
 mod place;
 mod quarantine;
 mod query;

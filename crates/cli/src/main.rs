@@ -33,10 +33,10 @@ async fn live(arguments: Arguments) -> Exit {
             return Exit::Failed;
         }
     };
-    let supervises = matches!(arguments.command, Command::Up(_));
+    let tidies_up = matches!(arguments.command, Command::Up(_) | Command::MetricsDemo(_));
     let work = commands::dispatch(arguments);
-    let result = if supervises {
-        // `up` stops its children in order on a signal.
+    let result = if tidies_up {
+        // On a signal `up` stops its children in order and `metrics-demo` lifts its faults.
         work.await
     } else {
         tokio::select! {
@@ -53,11 +53,11 @@ async fn live(arguments: Arguments) -> Exit {
     exit
 }
 
-/// Returns where `run` and `backfill` send their span unless a variable says otherwise: the stack's own collector.
+/// Returns where `run`, `backfill` and `metrics-demo` send their spans unless a variable says otherwise: the stack's own collector.
 ///
 /// OTLP over HTTP: a short-lived program flushes it safely.
 fn collector(arguments: &Arguments) -> Vec<(&'static str, String)> {
-    let traced = matches!(arguments.command, Command::Run { .. } | Command::Backfill { .. });
+    let traced = matches!(arguments.command, Command::Run { .. } | Command::Backfill { .. } | Command::MetricsDemo(_));
     let Some(endpoint) = traced.then(|| arguments.place.collector()).flatten() else { return Vec::new() };
     vec![("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf".to_owned())]
 }

@@ -53,8 +53,15 @@ impl Place {
     }
 
     fn endpoints(&self) -> anyhow::Result<Endpoints> {
-        let found = Endpoints::load(&self.data);
-        Ok(found.with_context(|| format!("cannot read {}", Endpoints::path(&self.data).display()))?.unwrap_or_default())
+        Ok(self.stack()?.unwrap_or_default())
+    }
+
+    /// Returns the addresses of the stack of the data folder; `None` when none runs on it.
+    ///
+    /// # Errors
+    /// Fails when the endpoints file cannot be read.
+    pub(crate) fn stack(&self) -> anyhow::Result<Option<Endpoints>> {
+        Endpoints::load(&self.data).with_context(|| format!("cannot read {}", Endpoints::path(&self.data).display()))
     }
 
     /// Returns where a service is: what was given, else what the endpoints file says, else the documented port.

@@ -24,7 +24,7 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Recheck => "recheck",

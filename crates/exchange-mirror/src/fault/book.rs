@@ -49,6 +49,11 @@ impl Book {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Forgets the rules of a path, given as they give it.
+    pub(crate) fn forget(&self, path: &str) {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).retain(|entry| entry.rule.path != path);
+    }
+
     /// Returns the first rule that applies to a request for a URL, and counts it.
     pub(crate) fn take(&self, url: &str) -> Option<Rule> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,6 +93,16 @@ mod tests {
         let taken: Vec<bool> = (0..5).map(|_| book.take("h/cm/a").is_some()).collect();
         assert_eq!(taken, [false, true, true, false, false]);
         assert!(book.take("h/fo/a").is_none());
+    }
+
+    #[test]
+    fn the_rules_of_one_path_are_forgotten_and_the_others_stay() {
+        let book = Book::default();
+        let rules = br#"[{"path":"a","kind":"reset"},{"path":"ab","kind":"drip"},{"path":"a","kind":"stall"}]"#;
+        book.add(parse(rules).expect("rules"));
+        book.forget("a");
+        let left: Vec<String> = book.list().into_iter().map(|entry| entry.rule.path).collect();
+        assert_eq!(left, ["ab"]);
     }
 
     #[test]

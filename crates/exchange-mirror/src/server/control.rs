@@ -13,11 +13,19 @@ use crate::answer::Answer;
 use crate::fault;
 use crate::report::Query;
 
-/// `GET` lists the rules, `POST` adds one or a list, `DELETE` clears them.
-pub(crate) async fn faults(State(mirror): State<Arc<Mirror>>, method: Method, body: Bytes) -> Response {
+/// `GET` lists the rules, `POST` adds one or a list, `DELETE` clears them, or those of one `path` when it is given.
+pub(crate) async fn faults(
+    State(mirror): State<Arc<Mirror>>,
+    method: Method,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
     match method {
         Method::GET => {}
-        Method::DELETE => mirror.faults.clear(),
+        Method::DELETE => match Query::parse(&query.unwrap_or_default()).get("path") {
+            Some(path) => mirror.faults.forget(path),
+            None => mirror.faults.clear(),
+        },
         Method::POST => match fault::parse(&body) {
             Ok(rules) => mirror.faults.add(rules),
             Err(error) => return refused(StatusCode::BAD_REQUEST, &format!("not a fault rule: {error}"), &method),
