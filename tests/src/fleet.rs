@@ -20,7 +20,7 @@ use crate::gate::Gate;
 use crate::wait::wait_until;
 use crate::{content::Content, programs, stack};
 use plan::variables;
-pub use plan::{ALL, KILLABLE};
+pub use plan::{ALL, COLLECTOR, KILLABLE};
 use ports::Ports;
 
 /// Starting one process on a loaded machine of two cores.
@@ -85,6 +85,13 @@ impl FleetBuilder {
         self
     }
 
+    /// Starts the trace collector too, and sends spans to it.
+    #[must_use]
+    pub fn collector(mut self) -> Self {
+        self.services.get_or_insert_with(|| ALL.to_vec()).push(COLLECTOR);
+        self
+    }
+
     /// Sets an environment variable of every process.
     #[must_use]
     pub fn variable(mut self, name: &str, value: &str) -> Self {
@@ -120,7 +127,9 @@ impl FleetBuilder {
         let mut processes = BTreeMap::new();
         for service in &services {
             let mut variables = variables(service, &endpoints, &folder, &lake, &through);
-            if let Some(endpoint) = &self.otlp {
+            let collector = endpoints.get(COLLECTOR).and_then(|endpoint| endpoint["http"].as_str());
+            let collector = collector.filter(|_| *service != COLLECTOR).map(|address| format!("http://{address}"));
+            if let Some(endpoint) = self.otlp.as_ref().or(collector.as_ref()) {
                 variables.push(("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), endpoint.clone()));
                 variables.push(("OTEL_EXPORTER_OTLP_PROTOCOL".to_owned(), "http/protobuf".to_owned()));
                 variables.push(("OTEL_BSP_SCHEDULE_DELAY".to_owned(), "200".to_owned()));

@@ -4,19 +4,23 @@
 //! [`Fleet`] starts the services one by one, so that each can be killed and started again. Every helper panics with
 //! a sentence that names what is missing: under test, a missing program is a failure and never a silent pass.
 
+pub mod alertmanager;
 pub mod chaos;
 pub mod client;
 pub mod content;
 pub mod cut_off;
 pub mod fleet;
 pub mod gate;
+pub mod mailbox;
 pub mod object_store_server;
 pub mod programs;
 pub mod prometheus;
 pub mod stack;
 pub mod tap;
 pub mod wait;
+pub mod webhook;
 
+pub use alertmanager::Alertmanager;
 pub use client::{Answer, Client};
 pub use content::Content;
 pub use fleet::Fleet;

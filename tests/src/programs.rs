@@ -38,6 +38,15 @@ pub fn prometheus() -> PathBuf {
     tool("CHAMPION_PROMETHEUS", "bin/prometheus")
 }
 
+/// Returns a real Alertmanager.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn alertmanager() -> PathBuf {
+    tool("CHAMPION_ALERTMANAGER", "bin/alertmanager")
+}
+
 /// Returns libfaketime for programs with threads, to be preloaded into a process whose clock is to be wrong.
 ///
 /// # Panics

@@ -1,5 +1,6 @@
 //! A real Prometheus that scrapes the stack.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,27 +10,57 @@ use tempfile::TempDir;
 
 use crate::tap::free_port;
 use crate::wait::wait_until;
-use crate::{Stack, programs};
+use crate::{Alertmanager, Client, programs};
 
 /// A running Prometheus; dropping it stops it.
 #[derive(Debug)]
 pub struct Prometheus {
     child: Child,
     port: u16,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Prometheus {
-    /// Starts Prometheus with one job a service of the stack.
+    /// Starts Prometheus with one job a service.
     ///
     /// # Panics
     /// When it does not start.
     #[must_use]
-    pub fn scraping(stack: &Stack) -> Self {
+    pub fn scraping(services: &Client) -> Self {
+        Self::run(services, "", tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// Starts Prometheus with one job a service and with the product's rules, shortened as
+    /// `monitoring/overrides/fast.toml` says, and lets it tell an Alertmanager.
+    ///
+    /// # Panics
+    /// When it does not start or the rules cannot be rendered.
+    #[must_use]
+    pub fn alerting(services: &Client, alertmanager: &Alertmanager) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut config = String::from("global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n");
-        for service in stack.services() {
-            let target = stack.address(&service, "admin");
+        let monitoring = programs::root().join("monitoring");
+        let rendered = Command::new(programs::python())
+            .arg(monitoring.join("generate.py"))
+            .arg("--overrides")
+            .arg(monitoring.join("overrides/fast.toml"))
+            .arg("--out")
+            .arg(folder.path())
+            .output()
+            .expect("Python runs");
+        assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));
+        let alerting = format!(
+            "rule_files: [{}/prometheus/rules/*.yml]\nalerting:\n  alertmanagers: [{{static_configs: [{{targets: ['{}']}}]}}]\n",
+            folder.path().display(),
+            alertmanager.address(),
+        );
+        Self::run(services, &alerting, folder)
+    }
+
+    fn run(services: &Client, alerting: &str, folder: TempDir) -> Self {
+        let global = "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}";
+        let mut config = format!("{global}\n{alerting}scrape_configs:\n");
+        for service in services.services() {
+            let target = services.address(&service, "admin");
             writeln!(config, "  - job_name: {service}\n    static_configs: [{{targets: ['{target}']}}]")
                 .expect("a string takes every text");
         }
@@ -41,14 +72,28 @@ impl Prometheus {
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(folder.path().join("log")).expect("a file of ours"))
             .spawn()
             .expect("Prometheus starts");
-        let prometheus = Self { child, port, _folder: folder };
+        let mut prometheus = Self { child, port, folder: folder };
         wait_until("Prometheus to be ready", Duration::from_secs(30), || {
+            if let Some(status) = prometheus.child.try_wait().expect("a child can be asked") {
+                let log = std::fs::read_to_string(prometheus.folder.path().join("log")).unwrap_or_default();
+                panic!("Prometheus ended with {status}:\n{log}");
+            }
             std::net::TcpStream::connect(("127.0.0.1", port)).ok()
         });
         prometheus
+    }
+
+    /// Returns the names of the alerts that fire now.
+    ///
+    /// # Panics
+    /// When Prometheus does not answer.
+    #[must_use]
+    pub fn firing(&self) -> BTreeSet<String> {
+        let name = |(labels, _): &(Value, f64)| labels["alertname"].as_str().unwrap_or_default().to_owned();
+        self.query("ALERTS{alertstate=\"firing\"}").iter().map(name).collect()
     }
 
     /// Evaluates an expression and returns the samples: labels and value.

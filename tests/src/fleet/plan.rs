@@ -15,6 +15,8 @@ pub const ALL: [&str; 7] = [
     "clickhouse-loader",
     "orchestrator",
 ];
+/// The service that a fleet has only when it is asked for.
+pub const COLLECTOR: &str = "trace-collector";
 /// The services of the product, which may be killed at any time. The mirror stands for the exchange.
 pub const KILLABLE: [&str; 6] =
     ["scraper", "parser", "parquet-writer", "clickhouse-loader", "orchestrator", "embedded-warehouse"];
@@ -41,13 +43,16 @@ pub(super) fn variables(
         "exchange-mirror" | "embedded-warehouse" => set("SERVER__HTTP_LISTEN", address(service, "http")),
         _ => set("SERVER__GRPC_LISTEN", address(service, "grpc")),
     }
+    if service == COLLECTOR {
+        set("SERVER__HTTP_LISTEN", address(service, "http"));
+    }
     if matches!(service, "scraper" | "parser" | "parquet-writer" | "clickhouse-loader") {
         set("LAKE__FOLDER", lake.display().to_string());
     }
     match service {
         "embedded-warehouse" => set("ENGINE__DATA", in_data("warehouse")),
         "scraper" => set("SOURCE__MIRROR", format!("http://{}", address("exchange-mirror", "http"))),
-        "clickhouse-loader" => set("WAREHOUSE__URL", format!("http://{warehouse}")),
+        "clickhouse-loader" | COLLECTOR => set("WAREHOUSE__URL", format!("http://{warehouse}")),
         "orchestrator" => {
             set("JOURNAL__PATH", in_data("journal.sqlite"));
             for stage in ["scraper", "parser", "parquet-writer", "clickhouse-loader"] {

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
-use super::plan::ALL;
+use super::plan::{ALL, COLLECTOR};
 
 /// Below the ports that systems give to outgoing connections: one of those could take the place of a killed service, or
 /// a client that tries again could meet itself.
@@ -36,9 +36,13 @@ impl Ports {
 
     /// Returns the addresses of a service, as the endpoints file has them.
     pub(super) fn endpoint(&self, service: &str) -> Value {
-        let index = ALL.iter().position(|one| *one == service).unwrap_or_else(|| panic!("no service {service}"));
+        let mut known = ALL.iter().chain([&COLLECTOR]);
+        let index = known.position(|one| *one == service).unwrap_or_else(|| panic!("no service {service}"));
         let port = self.base + 1 + 2 * u16::try_from(index).expect("a handful of services");
         let address = |port| format!("127.0.0.1:{port}");
+        if service == COLLECTOR {
+            return json!({"grpc": address(port), "admin": address(port + 1), "http": address(port + 2)});
+        }
         let kind = if matches!(service, "exchange-mirror" | "embedded-warehouse") { "http" } else { "grpc" };
         json!({kind: address(port), "admin": address(port + 1)})
     }
