@@ -7,7 +7,7 @@ TOOLS := $(or $(CHAMPION_TOOLS),$(HOME)/.cache/champion/tools)
 export PATH := $(TOOLS)/bin:$(PATH)
 export CHAMPION_PYTHON := $(TOOLS)/python/bin/python
 
-.PHONY: help setup tools build demo up test lint fmt-check clippy doc deny proto-lint bench chaos fuzz clean
+.PHONY: help setup tools build demo up test lint fmt-check clippy doc deny proto-lint config-lint logs-test bench chaos fuzz clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,10 +27,10 @@ demo: setup build ## Start the whole stack, run one day end to end, show it, sto
 up: setup build ## Start the whole stack and leave it running until Ctrl-C
 	@target/debug/champion up
 
-test: setup tools lint build ## Everything: lints, unit tests, end-to-end tests with real processes
+test: setup tools lint build logs-test ## Everything: lints, unit tests, end-to-end tests with real processes
 	@cargo nextest run --workspace
 
-lint: fmt-check clippy doc deny proto-lint ## Formatting, clippy, docs, dependencies, contract
+lint: fmt-check clippy doc deny proto-lint config-lint ## Formatting, clippy, docs, dependencies, contract
 
 fmt-check:
 	@cargo fmt --all --check
@@ -46,6 +46,13 @@ deny: tools
 
 proto-lint: tools
 	@cd proto && buf lint
+
+config-lint: tools ## Validate every configuration of deploy/ and monitoring/
+	@monitoring/lint.sh
+
+logs-test: setup tools build ## A real rsyslogd reads a real run; the services take the environment of the containers
+	@"$(CHAMPION_PYTHON)" monitoring/rsyslog/test_rsyslog.py
+	@"$(CHAMPION_PYTHON)" deploy/compose/test_compose.py
 
 bench: setup tools ## Measure decoding, a warm run, a backfill, and DuckDB and Polars beside it
 	@cargo build --release --workspace --bins --quiet

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests, the lints and the benchmark need beside Rust, outside the build folder and without root where
-# that is possible: a Python environment, Prometheus, Alertmanager, the node exporter, libfaketime, buf, cargo-nextest and
-# cargo-deny. A second call does nothing. Prints the folder with the programs; `CHAMPION_TOOLS` moves it.
+# that is possible: a Python environment, Prometheus, Alertmanager, the node exporter, rsyslog, libfaketime, buf, grammars of
+# Grafana's query languages, cargo-nextest and cargo-deny. A second call does nothing. Prints the folder with the programs;
+# `CHAMPION_TOOLS` moves it.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -9,6 +10,8 @@ tools=${CHAMPION_TOOLS:-$HOME/.cache/champion/tools}
 NEXTEST_VERSION=0.9.143
 DENY_VERSION=0.20.2
 BUF_VERSION=1.75.0
+LOGQL_VERSION=0.4.2
+TRACEQL_VERSION=1.0.0
 mkdir -p "$tools/bin"
 
 say() { printf 'set-up: %s\n' "$*" >&2; }
@@ -19,39 +22,69 @@ python_environment() {
     local wanted="$tools/python/.requirements-$(sha256sum "$here/requirements.txt" | cut -c1-16)"
     [ -e "$wanted" ] && return
     need python3 "install Python 3.11 or later with its venv module"
-    say "Python environment with duckdb, polars, oteltap and moto"
+    say "Python environment with the packages of requirements.txt"
     rm -rf "$tools/python"
     python3 -m venv "$tools/python"
     "$tools/python/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
     touch "$wanted"
 }
 
+# Unpacks Debian packages into a folder of the tools, without root.
+unpack() { # folder package...
+    local folder=$1 work
+    shift
+    need apt-get "install $* so that its programs are on the PATH"
+    say "$*, unpacked from Debian"
+    if [ "$(id -u)" = 0 ] && [ -z "${lists_are_fresh:-}" ]; then
+        apt-get update -qq
+        lists_are_fresh=yes
+    fi
+    work=$(mktemp -d)
+    chmod 755 "$work" # apt downloads as a user of its own
+    (
+        cd "$work"
+        apt-get download -qq "$@" >/dev/null
+        for package in *.deb; do dpkg-deb -x "$package" "$tools/$folder"; done
+    )
+    rm -rf "$work"
+}
+
 # Links programs of the PATH into the tools, and fetches the package only when one of them is absent there. A program whose
 # file in the package has another name is given as name=file.
-from_debian() { # package version program...
-    local package=$1 version=$2 work program missing=""
-    shift 2
+from_debian() { # package program...
+    local package=$1 program missing=""
+    shift
     for program in "${@%%=*}"; do
         [ -x "$tools/bin/$program" ] && continue
         [ -z "$(type -P "$program")" ] && missing=yes && continue
         ln -sf "$(type -P "$program")" "$tools/bin/$program"
     done
     [ -n "$missing" ] || return 0
-    need apt-get "install $package $version or later so that '${*%%=*}' are on the PATH"
-    say "$package, unpacked from Debian's package"
-    work=$(mktemp -d)
-    chmod 755 "$work" # apt downloads as a user of its own
-    [ "$(id -u)" != 0 ] || apt-get update -qq
-    (cd "$work" && apt-get download -qq "$package" >/dev/null && dpkg-deb -x "$package"_*.deb "$tools/$package")
-    rm -rf "$work"
+    unpack "$package" "$package"
     for program in "$@"; do
         ln -sf "$tools/$package/usr/bin/${program#*=}" "$tools/bin/${program%%=*}"
     done
 }
 
-prometheus() { from_debian prometheus 2.42 prometheus promtool; }
-alertmanager() { from_debian prometheus-alertmanager 0.25 alertmanager=prometheus-alertmanager amtool; }
-node_exporter() { from_debian prometheus-node-exporter 1.5 node_exporter=prometheus-node-exporter; }
+# Prometheus 2.42, Alertmanager 0.25 and rsyslog 8.2302 or later.
+prometheus() { from_debian prometheus prometheus promtool; }
+alertmanager() { from_debian prometheus-alertmanager alertmanager=prometheus-alertmanager amtool; }
+node_exporter() { from_debian prometheus-node-exporter node_exporter=prometheus-node-exporter; }
+
+rsyslog() {
+    [ -x "$tools/bin/rsyslogd" ] && return
+    local found
+    found=$(PATH="$PATH:/usr/sbin" type -P rsyslogd || true)
+    if [ -n "$found" ]; then
+        ln -sf "$found" "$tools/bin/rsyslogd"
+        return
+    fi
+    unpack rsyslog rsyslog libestr0 libfastjson4 liblognorm5
+    found=$(dirname "$(dirname "$(find "$tools/rsyslog" -name mmjsonparse.so)")")
+    printf '#!/bin/sh\nLD_LIBRARY_PATH=%s RSYSLOG_MODDIR=%s/rsyslog/ exec %s/rsyslog/usr/sbin/rsyslogd "$@"\n' \
+        "$found" "$found" "$tools" >"$tools/bin/rsyslogd"
+    chmod +x "$tools/bin/rsyslogd"
+}
 
 faketime() {
     [ -e "$tools/lib/libfaketimeMT.so.1" ] && return
@@ -59,14 +92,7 @@ faketime() {
     found=$(find /usr/lib /usr/local/lib -name libfaketimeMT.so.1 2>/dev/null | head -n 1)
     mkdir -p "$tools/lib"
     if [ -z "$found" ]; then
-        need apt-get "install libfaketime 0.9.10 or later"
-        say "libfaketime, unpacked from Debian's package"
-        local work
-        work=$(mktemp -d)
-        chmod 755 "$work"
-        [ "$(id -u)" != 0 ] || apt-get update -qq
-        (cd "$work" && apt-get download -qq libfaketime >/dev/null && dpkg-deb -x libfaketime_*.deb "$tools/faketime")
-        rm -rf "$work"
+        unpack faketime libfaketime
         found=$(find "$tools/faketime" -name libfaketimeMT.so.1 | head -n 1)
     fi
     ln -sf "$found" "$tools/lib/libfaketimeMT.so.1"
@@ -78,6 +104,13 @@ buf() {
     say "buf $BUF_VERSION"
     npm install --silent --no-save --no-package-lock --prefix "$tools" "@bufbuild/buf@$BUF_VERSION"
     ln -sf "$tools/node_modules/.bin/buf" "$tools/bin/buf"
+}
+
+query_grammars() {
+    [ -e "$tools/node_modules/@grafana/lezer-traceql" ] && return
+    say "grammars of LogQL $LOGQL_VERSION and TraceQL $TRACEQL_VERSION"
+    npm install --silent --no-save --no-package-lock --prefix "$tools" "@bufbuild/buf@$BUF_VERSION" \
+        "@grafana/lezer-logql@$LOGQL_VERSION" "@grafana/lezer-traceql@$TRACEQL_VERSION"
 }
 
 cargo_tool() { # name version
@@ -95,8 +128,10 @@ python_environment
 prometheus
 alertmanager
 node_exporter
+rsyslog
 faketime
 buf
+query_grammars
 cargo_tool cargo-nextest "$NEXTEST_VERSION"
 cargo_tool cargo-deny "$DENY_VERSION"
 printf '%s\n' "$tools"
