@@ -40,7 +40,7 @@ unpack() { # folder package...
         lists_are_fresh=yes
     fi
     work=$(mktemp -d)
-    chmod 755 "$work" # apt downloads as a user of its own
+    [ "$(id -u)" != 0 ] || chown _apt "$work" # apt downloads as a user of its own
     (
         cd "$work"
         apt-get download -qq "$@" >/dev/null
