@@ -35,7 +35,7 @@ for profile in '' warehouse monitoring logs elastic traces cli '*'; do
 done
 check "deploy/compose.yaml (compose specification)" \
     "$bin/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose.yaml
-check "deploy/Dockerfile (hadolint)" "$bin/hadolint" deploy/Dockerfile
+check "deploy/Dockerfile (hadolint)" "$bin/hadolint" --no-color deploy/Dockerfile
 mapfile -t files < <(yaml_files)
 check "${#files[@]} YAML files (yamllint)" "$bin/yamllint" --strict --format parsable "${files[@]}"
 for name in index-template lifecycle; do

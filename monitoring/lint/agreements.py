@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 from logstash_pipeline_parser import Pipeline
+from logstash_pipeline_parser.tree import ParseError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPOSE = "deploy/compose.yaml"
@@ -161,7 +162,11 @@ def alloy(_: dict[str, Document]) -> Iterator[str]:
 def elastic(_: dict[str, Document]) -> Iterator[str]:
     """What Logstash writes at the top can be searched: the mappings take up nothing by themselves."""
     mapped = json.loads(text(TEMPLATE))["template"]["mappings"]["properties"].keys()
-    tree = Pipeline(text(LOGSTASH)).parse()
+    try:
+        tree = Pipeline(text(LOGSTASH)).parse()
+    except ParseError as error:
+        yield f"{LOGSTASH}: no pipeline: {str(error).splitlines()[-2]}"
+        return
 
     def renames(node: Any) -> Iterator[str]:
         if isinstance(node, list):
@@ -170,7 +175,7 @@ def elastic(_: dict[str, Document]) -> Iterator[str]:
             for child in node:
                 yield from renames(child)
 
-    written = {field for field in renames(tree.to_dict() if hasattr(tree, "to_dict") else tree) if "[" not in field}
+    written = {field for field in renames(tree) if "[" not in field}
     if not written:
         yield f"{LOGSTASH}: no field is renamed"
     for field in sorted(written - mapped):
@@ -181,7 +186,11 @@ def elastic(_: dict[str, Document]) -> Iterator[str]:
 
 
 def main() -> int:
-    services = composed()
+    try:
+        services = composed()
+    except subprocess.CalledProcessError:
+        # Compose has said why.
+        return 1
     checks = {
         COMPOSE: (containers, limits, secrets),
         COLLECTOR: (collector,),
@@ -193,7 +202,7 @@ def main() -> int:
         for function in functions:
             try:
                 findings += [f"{file}: {finding}" for finding in function(services)]
-            except (OSError, KeyError, IndexError, ValueError) as error:
+            except (OSError, KeyError, IndexError, ValueError, yaml.YAMLError) as error:
                 findings.append(f"{file}: {function.__name__}: {type(error).__name__}: {error}")
     print("\n".join(findings))
     return 1 if findings else 0
