@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 from fields import IST, colour, number, written
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from sources import Series
 
 Json = dict[str, Any]
@@ -101,7 +101,7 @@ def lines(
             times,
             tops,
             color=tint,
-            linewidth=1.6,
+            linewidth=custom["lineWidth"] * 0.8,
             drawstyle="steps-post" if step else "default",
             solid_capstyle="round",
         )
@@ -152,14 +152,29 @@ def _scale(axes: Axes, field: Json, values: list[float], tops: list[float]) -> N
     for step in drawn:
         if step["value"] <= top:
             axes.axhline(step["value"], color=step["color"], linewidth=1.2, dashes=(5, 3), alpha=0.9)
+    axes.set_yticks(_ticks(axes.get_ylim()[1], field))
+    axes.set_yticklabels(_tick_texts(list(axes.get_yticks()), field))
+
+
+def _ticks(top: float, field: Json) -> list[float]:
+    unit = 1.0
+    if field.get("unit") == "bytes":
+        unit = 1024.0 ** int(math.log(top, 1024))
     whole = field.get("decimals") == 0 and field.get("unit") in ("short", "locale")
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=whole))
-    tick = {key: value for key, value in field.items() if key != "decimals" or whole}
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, tick)))
+    locator = MaxNLocator(4, integer=whole, steps=[1, 2, 2.5, 5, 10])
+    return [tick * unit for tick in locator.tick_values(0, top / unit) if tick * unit <= top * 1.001]
+
+
+def _tick_texts(ticks: list[float], field: Json) -> list[str]:
+    """All ticks with the decimals that the distance between them needs."""
+    step = (ticks[1] - ticks[0]) * (100 if field.get("unit") == "percentunit" else 1) if len(ticks) > 1 else 1.0
+    decimals = next(digits for digits in range(9) if abs(step * 10**digits - round(step * 10**digits)) < 1e-6)
+    scaled = field.get("unit") in ("bytes", "s", "short") and step >= 1
+    return [number(tick, field | {"decimals": None if scaled and tick else decimals}) for tick in ticks]
 
 
 def _figure(size: tuple[int, int], span: tuple[float, float]) -> tuple[Figure, Axes]:
-    figure = plt.figure(figsize=(size[0] / 100, size[1] / 100), dpi=100, layout="constrained")
+    figure = plt.figure(figsize=(size[0] / 96, size[1] / 96), dpi=96, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)
     axes = figure.add_subplot()
     figure.patch.set_alpha(0)

@@ -53,10 +53,9 @@ INSTANT = {"stat": tiles.stats, "bargauge": tiles.bars, "gauge": tiles.dials}
 
 def _named(panel: Json, sources: Sources, *, instant: bool) -> list[tuple[str, Series]]:
     found: list[tuple[str, Series]] = []
+    ask = sources.instant if instant else sources.lines
     for target in panel["targets"]:
-        series = (
-            sources.instant(target["expr"]) if instant else sources.lines(target["expr"], panel.get("interval", ""))
-        )
+        series = ask(target["expr"], panel.get("interval", ""))
         named = [(legend(target["legendFormat"], one.labels), one) for one in series]
         found += named if target["expr"].startswith("topk") else sorted(named, key=lambda pair: pair[0])
     return found
@@ -80,8 +79,10 @@ def _rows(panel: Json, sources: Sources) -> tuple[list[str], list[list[Any]]]:
         [row.get(column, "" if column[:5] != "Value" else math.nan) for column in columns] for row in merged.values()
     ]
     titles = [organize["renameByName"].get(column, column) for column in columns]
-    by = [titles.index(sort["displayName"]) for sort in panel["options"]["sortBy"]] or [0]
-    return titles, sorted(rows, key=lambda row: [str(row[index]) for index in by])
+    rows.sort(key=lambda row: [str(cell) for cell in row])
+    for order in panel["options"]["sortBy"]:
+        rows.sort(key=lambda row: str(row[titles.index(order["displayName"])]), reverse=order["desc"])
+    return titles, rows
 
 
 def _legend(names: Sequence[str], colours: Sequence[str], width: int) -> tuple[str, int]:

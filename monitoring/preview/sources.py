@@ -56,12 +56,12 @@ class Sources:
 
     def step(self, interval: str = "") -> float:
         """Grafana's `$__interval`: the time of a point, and never less than the panel's minimum."""
-        least = {"": self.scrape_seconds, "1m": 60.0}[interval]
+        least = {"": self.scrape_seconds, "5m": 300.0}[interval]
         return max(least, (self.end - self.start) / POINTS)
 
-    def instant(self, expr: str) -> list[Series]:
+    def instant(self, expr: str, interval: str = "") -> list[Series]:
         """The value of an expression at the end of the time."""
-        answer = self._prometheus("query", {"query": self.fill_in(expr), "time": self.end})
+        answer = self._prometheus("query", {"query": self.fill_in(expr, interval), "time": self.end})
         if answer["resultType"] == "scalar":
             return [Series({}, [self.end], [float(answer["result"][1])])]
         return [Series(sample["metric"], [self.end], [float(sample["value"][1])]) for sample in answer["result"]]

@@ -105,25 +105,30 @@ def table(titles: list[str], rows: list[list[Any]], panel: Json, size: tuple[int
     looks = [overrides_of(panel, title) for title in titles]
     numeric = [all(not isinstance(row[index], str) for row in rows) for index in range(len(titles))]
     head = "".join(f'<th class="{"n" if right else ""}">{escape(t)}</th>' for t, right in zip(titles, numeric))
+    largest = [
+        max((row[index] for row in rows if math.isfinite(row[index])), default=0.0) if right else 0.0
+        for index, right in enumerate(numeric)
+    ]
     lines = []
     for row in rows[: max(1, (size[1] - 26) // 25)]:
-        cells = [_cell(value, look, right) for value, look, right in zip(row, looks, numeric)]
+        cells = [_cell(*parts) for parts in zip(row, looks, numeric, largest)]
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
-def _cell(value: Any, field: Json, right: bool) -> str:
+def _cell(value: Any, field: Json, right: bool, largest: float) -> str:
     if field.get("unit") == "dateTimeAsIso" and isinstance(value, str):
         text = fields.moment(value)
     elif isinstance(value, str) and field.get("unit") in ("locale", "s") and value:
         text = fields.number(float(value), field)
     else:
         text = fields.written(value, field)
-    style = ""
-    if field.get("custom.cellOptions", {}).get("type", "").startswith("color-"):
-        style = f' style="color:{fields.colour(value, field, INK)}"'
-    if "links" in field:
-        text = f"<u>{escape(text)}</u>"
-    else:
-        text = escape(text)
+    text = f"<u>{escape(text)}</u>" if "links" in field else escape(text)
+    look = field.get("custom.cellOptions", {}).get("type", "")
+    tint = fields.colour(value, field, INK)
+    if look == "gauge" and not isinstance(value, str) and math.isfinite(value):
+        width = max(0.0, value / (largest or 1.0)) * 100
+        bar = f'<span class="bar"><i style="width:{width:.1f}%;background:{tint}"></i></span>'
+        return f'<td class="in-bar">{bar}<span style="color:{tint}">{text}</span></td>'
+    style = f' style="color:{tint}"' if look == "color-text" else ""
     return f'<td class="{"n" if right else ""}"{style}>{text}</td>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .dashboard import Band, Dashboard
 from .limits import Limits
-from .palette import BREAKER, BREAKER_STATES, GREEN, NEVER, NONE_WANTED, RED, steps
+from .palette import BLUE, BREAKER, BREAKER_STATES, GREEN, NEVER, NONE_WANTED, ORANGE, RED, YELLOW, steps
 from .panel import Query, bargauge, stat, state_timeline, timeseries
 from .promql import HOUR, RANGE, SCRAPER, age, count, newest, share
 from .tables import Column, table
@@ -109,6 +109,13 @@ def _transitions() -> list[tuple[int, dict[str, object]]]:
                 [Query(count(TRANSITIONS, "from_state, to_state", HOUR), "{{from_state}} → {{to_state}}")],
                 decimals=0,
                 step=True,
+                colours={
+                    "closed → open": RED,
+                    "half_open → open": ORANGE,
+                    "→ half_open": YELLOW,
+                    "half_open → closed": GREEN,
+                    "open → closed": BLUE,
+                },
             ),
         ),
         (

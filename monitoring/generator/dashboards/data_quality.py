@@ -71,7 +71,7 @@ def build(limits: Limits) -> Dashboard:
                             "Failures by type",
                             "Rows that failed in the time chosen, by the rule they broke, or files "
                             "refused whole, by the reason; the eight most frequent.",
-                            [Query(f"topk(8, {count(FAILURES, 'failure_type', RANGE)})", "{{failure_type}}")],
+                            [Query(f"topk(8, {count(FAILURES, 'failure_type', RANGE)}) > 0", "{{failure_type}}")],
                             decimals=0,
                             thresholds=steps(BLUE, (1, ORANGE)),
                             alerts=["QuarantineAboveThreshold"],
@@ -183,27 +183,36 @@ def _by_source(colours: dict[str, object]) -> list[tuple[int, dict[str, object]]
 def _ingested(limits: Limits) -> list[tuple[int, dict[str, object]]]:
     return [
         (
-            8,
-            timeseries(
+            9,
+            table(
                 "Stocks ingested",
-                "Distinct symbols of the files parsed in the hour before. The line is the least "
-                "that a trading day must bring.",
-                [Query(count(STOCKS, "scraper", HOUR, SCRAPER), "{{scraper}}")],
-                unit="locale",
-                decimals=0,
-                step=True,
-                thresholds=steps(RED, (limits.stocks, GREEN)),
+                "Distinct symbols of the files of the newest five dates; red is below what a trading day must bring.",
+                {"date": "trade date", "scraper": "scraper"},
+                [
+                    Column(
+                        "stocks",
+                        f"{newest(STOCKS, 'date, scraper', SCRAPER, limits.stock_scrapers)} > 0",
+                        "locale",
+                        0,
+                        thresholds=steps(RED, (limits.stocks, BLUE)),
+                        paint="bar",
+                    )
+                ],
+                sort=("trade date", True),
                 alerts=["LowDataVolume"],
             ),
         ),
         (
-            8,
-            table(
-                "Stocks by trade date",
-                "Distinct symbols of the five newest dates that each parser has seen.",
-                {"date": "trade date", "scraper": "scraper"},
-                [Column("stocks", newest(STOCKS, "date, scraper", SCRAPER), "locale", 0)],
-                alerts=["LowDataVolume"],
+            7,
+            timeseries(
+                "Rows ingested by scraper, an hour",
+                "Rows published in the hour before each point.",
+                [
+                    Query(count(PARSED, "scraper", HOUR, SCRAPER, 'status="success"'), "{{scraper}}"),
+                ],
+                decimals=0,
+                step=True,
+                stack=True,
             ),
         ),
         (

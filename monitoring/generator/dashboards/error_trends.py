@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from . import runs
 from .dashboard import Band, Dashboard
 from .data_quality import failure_share
 from .limits import Limits
 from .palette import GREEN, NONE_IS_GOOD, NONE_WANTED, RED, YELLOW, steps
 from .panel import Query, stat, timeseries
-from .pipeline_health import RUN_COUNT, latest_runs
+from .pipeline_health import RUN_COUNT
 from .promql import FLOW, HOUR, SCRAPER, count, share
 from .tables import Column, table
 
@@ -162,11 +163,6 @@ def _tables() -> list[tuple[int, dict[str, object]]]:
         ),
         (
             15,
-            latest_runs(
-                "Latest failed runs",
-                "The newest runs of the time chosen that failed; the trace id opens the run's "
-                "trace in the trace store.",
-                " AND StatusCode = 'Error'",
-            ),
+            runs.failed(),
         ),
     ]

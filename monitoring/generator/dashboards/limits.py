@@ -16,6 +16,7 @@ class Limits:
     validation_warning: float
     validation_critical: float
     stocks: float
+    stock_scrapers: str
     quarantine_rows: float
     breaker_failures: float
     breaker_window: str
@@ -39,6 +40,7 @@ class Limits:
                 validation_warning=thresholds["validation"]["warning_ratio"],
                 validation_critical=thresholds["validation"]["critical_ratio"],
                 stocks=thresholds["volume"]["stocks"],
+                stock_scrapers=f'scraper=~"{"|".join(thresholds["volume"]["scrapers"])}"',
                 quarantine_rows=thresholds["quarantine"]["rows"],
                 breaker_failures=thresholds["breaker"]["failures"],
                 breaker_window=thresholds["breaker"]["failures_window"],

@@ -142,34 +142,24 @@ def _late() -> dict[str, object]:
 
 
 def _broken() -> dict[str, object]:
-    levels = [
-        {
-            "type": "value",
-            "options": {
-                "critical": {"text": "critical", "color": RED, "index": 0},
-                "warning": {"text": "warning", "color": YELLOW, "index": 1},
-                "info": {"text": "info", "color": BLUE, "index": 2},
-            },
-        }
-    ]
-    panel = table(
+    by = "alertname, severity, component"
+    return table(
         "What is broken",
         "Alerts that fire, each with its runbook. DeadMansSwitch always fires: it shows that alerting works.",
         {"alertname": "alert", "severity": "severity", "component": "component"},
-        [Column("firing", f"count by (alertname, severity, component) (ALERTS{{{FIRING}}})", decimals=0)],
+        [
+            Column("firing", f"count by ({by}) (ALERTS{{{FIRING}}})", decimals=0),
+            Column(
+                "for",
+                f"time() - min by ({by}) (ALERTS_FOR_STATE and ignoring (alertstate) ALERTS{{{FIRING}}})",
+                "s",
+                decimals=0,
+            ),
+        ],
         cell_links={"alert": links.alert_page("alert")},
+        paint={"severity": {"critical": RED, "warning": YELLOW, "info": BLUE}},
+        sort=("severity", False),
     )
-    panel["fieldConfig"]["overrides"].append(
-        {
-            "matcher": {"id": "byName", "options": "severity"},
-            "properties": [
-                {"id": "mappings", "value": levels},
-                {"id": "custom.cellOptions", "value": {"type": "color-text"}},
-            ],
-        }
-    )
-    panel["options"]["sortBy"] = [{"displayName": "severity", "desc": False}]
-    return panel
 
 
 def _services(limits: Limits) -> list[tuple[int, dict[str, object]]]:

@@ -154,16 +154,19 @@ def bargauge(
     mappings: list[Json] | None = None,
     maximum: float | None = None,
     decimals: int | None = None,
+    interval: str = "",
     alerts: Sequence[str] = (),
 ) -> Json:
     """One bar a series, with its number."""
     bounds: Json = {"min": 0} if maximum is None else {"min": 0, "max": maximum}
+    body: Json = {"interval": interval} if interval else {}
     return panel_of(
         "bargauge",
         title,
         description,
         alerts,
-        {
+        body
+        | {
             "targets": targets_of(queries, instant=True),
             "fieldConfig": _single(unit, thresholds, mappings, decimals, bounds),
             "options": {
@@ -203,8 +206,8 @@ def timeseries(
     custom = {
         "drawStyle": "line",
         "lineInterpolation": "stepAfter" if step else "linear",
-        "lineWidth": 2,
-        "fillOpacity": 30 if stack else 10,
+        "lineWidth": 0 if stack else 2,
+        "fillOpacity": 65 if stack else 10,
         "gradientMode": "none",
         "showPoints": "never",
         "pointSize": 5,
@@ -221,6 +224,9 @@ def timeseries(
         "stacking": {"mode": "normal" if stack else "none", "group": "A"},
         "thresholdsStyle": {"mode": "dashed" if thresholds else "off"},
     }
+    if thresholds and maximum is None:
+        # The lines are in sight also when the values stay far below them.
+        custom["axisSoftMax"] = max(step["value"] or 0 for step in thresholds["steps"]) * 1.1
     defaults: Json = {
         "unit": unit,
         "color": {"mode": "palette-classic"},

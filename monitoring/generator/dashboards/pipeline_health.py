@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-from . import links
+from . import runs
 from .dashboard import Band, Dashboard
 from .limits import Limits
 from .palette import BLUE, GREEN, NEVER, NONE_IS_GOOD, NONE_WANTED, RED, YELLOW, steps
 from .panel import Query, bargauge, stat, timeseries
 from .promql import DATASET, FLOW, HOUR, RANGE, SCRAPER, age, count, mean, newest, quantile, share
-from .tables import Column, table, warehouse_table
+from .tables import Column, table
 
 RUNS = "nse_pipeline_flow_duration_seconds"
 RUN_COUNT = f"{RUNS}_count"
-LATEST_RUNS = """SELECT Timestamp AS started,
-       SpanAttributes['champion.dataset'] AS dataset,
-       concat(SpanAttributes['champion.from_date'],
-              if(SpanAttributes['champion.from_date'] = SpanAttributes['champion.to_date'], '',
-                 concat(' … ', SpanAttributes['champion.to_date']))) AS sessions,
-       if(StatusCode = 'Error', 'failed', 'success') AS outcome,
-       Duration / 1e9 AS took,
-       toUInt64OrZero(SpanAttributes['champion.rows']) AS rows,
-       SpanAttributes['champion.run_id'] AS run,
-       TraceId AS trace
-FROM otel_traces
-WHERE $__timeFilter(Timestamp) AND ServiceName = 'champion-orchestrator' AND SpanName LIKE 'run %'
-      AND SpanAttributes['champion.run_id'] != ''{where}
-ORDER BY started DESC
-LIMIT 12"""
-
-
-def latest_runs(title: str, description: str, where: str = "") -> dict[str, object]:
-    """The table of the latest runs, each with a link to its trace."""
-    return warehouse_table(
-        title,
-        description,
-        LATEST_RUNS.format(where=where),
-        units={"started": "dateTimeAsIso", "took": "s", "rows": "locale", "dataset": "string", "run": "string"},
-        cell_links={"trace": links.trace("trace")},
-        paint={"outcome": {"success": GREEN, "failed": RED}},
-    )
 
 
 def build(limits: Limits) -> Dashboard:
@@ -54,20 +27,7 @@ def build(limits: Limits) -> Dashboard:
             Band(8, _durations(limits), "Duration"),
             Band(7, _stages(), "Stages"),
             Band(7, _counts(), ""),
-            Band(
-                9,
-                [
-                    (
-                        24,
-                        latest_runs(
-                            "Latest runs",
-                            "The newest runs of the time chosen, from the spans in the warehouse; the trace id opens "
-                            "the run's trace in the trace store. All datasets, whatever is chosen above.",
-                        ),
-                    )
-                ],
-                "Traces",
-            ),
+            Band(9, [(24, runs.latest())], "Traces"),
         ],
     )
 
@@ -255,7 +215,7 @@ def _durations(limits: Limits) -> list[tuple[int, dict[str, object]]]:
 def _stages() -> list[tuple[int, dict[str, object]]]:
     def outcomes(stem: str) -> list[Query]:
         return [
-            Query(count(f"nse_pipeline_{stem}_{outcome}_total", "", HOUR), outcome) for outcome in ("success", "failed")
+            Query(count(f"nse_pipeline_{stem}_{outcome}_total", "", HOUR), outcome) for outcome in ("failed", "success")
         ]
 
     return [

@@ -11,6 +11,11 @@ from .panel import Query, panel_of, targets_of
 
 Json = dict[str, Any]
 
+#: What a cell shows its colour with.
+CELLS: dict[str, Json] = {
+    "text": {"type": "color-text"},
+    "bar": {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
+}
 WAREHOUSE: Json = {"type": "grafana-clickhouse-datasource", "uid": "${warehouse}"}
 
 
@@ -24,7 +29,7 @@ class Column:
     decimals: int | None = None
     mappings: list[Json] = field(default_factory=list)
     thresholds: Json | None = None
-    #: Colours the cell ("background") or its text ("text") by the thresholds and mappings.
+    #: A key of `CELLS`: what the thresholds and mappings colour.
     paint: str = ""
 
 
@@ -64,13 +69,14 @@ def table(
     keys: dict[str, str],
     columns: Sequence[Column],
     *,
-    hidden: Sequence[str] = (),
     cell_links: dict[str, Json] | None = None,
+    paint: dict[str, dict[str, str]] | None = None,
+    sort: tuple[str, bool] | None = None,
     alerts: Sequence[str] = (),
 ) -> Json:
     """One row a set of labels: `keys` names the labels and their titles, each column is an expression.
 
-    `hidden` names titles of columns and labels that are fetched and not shown.
+    `paint` gives texts of a label their colours; `sort` names a column and whether it falls.
     """
     targets = targets_of([Query(column.expr) for column in columns], instant=True, table=True)
     values = {
@@ -78,21 +84,23 @@ def table(
     }
     order = [*keys, *values]
     overrides = [_column_override(column) for column in columns] + _link_override(cell_links or {})
-    shown = {name: name in hidden for name in values}
+    overrides += _painted(paint or {})
+    body = _table_body(targets, overrides)
+    if sort:
+        body["options"]["sortBy"] = [{"displayName": sort[0], "desc": sort[1]}]
     return panel_of(
         "table",
         title,
         description,
         alerts,
-        _table_body(targets, overrides)
+        body
         | {
             "transformations": [
                 {"id": "merge", "options": {}},
                 {
                     "id": "organize",
                     "options": {
-                        "excludeByName": {"Time": True}
-                        | {name: True for name, hide in shown.items() if hide or values[name].title in hidden},
+                        "excludeByName": {"Time": True},
                         "indexByName": {name: index for index, name in enumerate(order)},
                         "renameByName": keys | {name: column.title for name, column in values.items()},
                     },
@@ -100,6 +108,20 @@ def table(
             ],
         },
     )
+
+
+def _painted(columns: dict[str, dict[str, str]]) -> list[Json]:
+    overrides: list[Json] = []
+    for name, texts in columns.items():
+        options = {
+            text: {"text": text, "color": color, "index": index} for index, (text, color) in enumerate(texts.items())
+        }
+        properties = [
+            {"id": "mappings", "value": [{"type": "value", "options": options}]},
+            {"id": "custom.cellOptions", "value": {"type": "color-text"}},
+        ]
+        overrides.append({"matcher": {"id": "byName", "options": name}, "properties": properties})
+    return overrides
 
 
 def _column_override(column: Column) -> Json:
@@ -111,7 +133,9 @@ def _column_override(column: Column) -> Json:
     if column.thresholds:
         properties.append({"id": "thresholds", "value": column.thresholds})
     if column.paint:
-        properties.append({"id": "custom.cellOptions", "value": {"type": f"color-{column.paint}", "mode": "basic"}})
+        properties.append({"id": "custom.cellOptions", "value": CELLS[column.paint]})
+    if column.paint == "bar":
+        properties += [{"id": "min", "value": 0}]
     return {"matcher": {"id": "byName", "options": column.title}, "properties": properties}
 
 
@@ -138,18 +162,6 @@ def warehouse_table(
         {"matcher": {"id": "byName", "options": name}, "properties": [{"id": "unit", "value": unit}]}
         for name, unit in units.items()
     ]
-    for name, texts in (paint or {}).items():
-        options = {
-            text: {"text": text, "color": color, "index": index} for index, (text, color) in enumerate(texts.items())
-        }
-        overrides.append(
-            {
-                "matcher": {"id": "byName", "options": name},
-                "properties": [
-                    {"id": "mappings", "value": [{"type": "value", "options": options}]},
-                    {"id": "custom.cellOptions", "value": {"type": "color-text"}},
-                ],
-            }
-        )
+    overrides += _painted(paint or {})
     body = _table_body([target], overrides + _link_override(cell_links or {}))
     return panel_of("table", title, description, (), body) | {"datasource": WAREHOUSE}
