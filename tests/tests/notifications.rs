@@ -86,7 +86,8 @@ fn what_is_only_to_be_known_comes_as_a_digest_and_a_mail_and_wakes_nobody() {
     let message = slack(&alertmanager, "#champion-digest");
     assert_eq!(message["attachments"][0]["title"], "FIRING 2 · FileCorrected · warehouse · info", "one for both");
     let mail = wait_until("a mail", SOON, || alertmanager.mailbox().mails().into_iter().next());
-    for part in ["To: champion-operators@example.com", "text/plain", "text/html", "dataset=3Dfull_bhavcopy", "Runbook"] {
+    for part in ["To: champion-operators@example.com", "text/plain", "text/html", "dataset=3Dfull_bhavcopy", "Runbook"]
+    {
         assert!(mail.contains(part), "no {part} in\n{mail}");
     }
     assert!(alertmanager.webhook().received("/pagerduty").is_empty(), "nobody is woken");
