@@ -15,6 +15,7 @@ mod panics;
 mod propagation;
 pub mod semconv;
 pub mod testing;
+pub mod trace_id;
 mod traces;
 
 pub use disk::register_disk;

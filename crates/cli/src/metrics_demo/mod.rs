@@ -138,6 +138,7 @@ impl Demo<'_> {
         }
         self.report.ran(&day);
         day.expect("present").context("is it the generated market? the demo needs `champion up` without --archive")?;
+        self.complete(date, &[dataset]).await?;
         Ok(true)
     }
 

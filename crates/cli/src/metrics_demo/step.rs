@@ -1,7 +1,7 @@
 //! The steps: what is done to the stack, and how it has to end.
 
 use anyhow::{Context, ensure};
-use champion_market_data::Dataset;
+use champion_market_data::{Dataset, TradeDate};
 use serde_json::json;
 
 use super::Demo;
@@ -88,7 +88,7 @@ impl Demo<'_> {
     pub(super) async fn run(
         &self,
         dataset: Dataset,
-        date: champion_market_data::TradeDate,
+        date: TradeDate,
         mode: Mode,
     ) -> anyhow::Result<Day> {
         let day = drive::run(self.place, dataset, date, mode).await?;
@@ -96,12 +96,18 @@ impl Demo<'_> {
         Ok(day)
     }
 
+    /// Brings in what a session still lacks of the datasets: at the end of a step nothing is missing.
+    pub(super) async fn complete(&self, date: TradeDate, done: &[Dataset]) -> anyhow::Result<()> {
+        for dataset in Dataset::ALL.iter().filter(|dataset| !done.contains(dataset)) {
+            self.run(*dataset, date, Mode::Plain).await?.expect("present")?;
+        }
+        Ok(())
+    }
+
     async fn success(&mut self) -> anyhow::Result<()> {
         for _ in 0..SESSIONS {
             let date = self.sessions.next(self.place).await?;
-            for dataset in Dataset::ALL {
-                self.run(*dataset, date, Mode::Plain).await?.expect("present")?;
-            }
+            self.complete(date, &[]).await?;
         }
         Ok(())
     }
@@ -112,7 +118,7 @@ impl Demo<'_> {
         let again = self.run(Dataset::Bhavcopy, date, Mode::Plain).await?;
         again.expect("present")?;
         ensure!(again.nothing_done(), "the second run of {date} did something: {:?}", again.totals);
-        Ok(())
+        self.complete(date, &[Dataset::Bhavcopy]).await
     }
 
     async fn bad_rows(&mut self) -> anyhow::Result<()> {
@@ -124,7 +130,7 @@ impl Demo<'_> {
             day.expect("present")?;
             ensure!(day.quarantined() >= FEW_ROWS, "{} rows of {dataset} {date} are in quarantine", day.quarantined());
         }
-        Ok(())
+        self.complete(date, &[Dataset::Bhavcopy, Dataset::FullBhavcopy]).await
     }
 
     async fn refused_file(&mut self) -> anyhow::Result<()> {
@@ -133,7 +139,8 @@ impl Demo<'_> {
         let day = self.run(Dataset::Bhavcopy, date, Mode::Plain).await?;
         self.mirror.lift_all().await?;
         day.expect("refused")?;
-        self.run(Dataset::Bhavcopy, date, Mode::Recheck).await?.expect("present")
+        self.run(Dataset::Bhavcopy, date, Mode::Recheck).await?.expect("present")?;
+        self.complete(date, &[Dataset::Bhavcopy]).await
     }
 
     async fn correction(&mut self) -> anyhow::Result<()> {
@@ -144,21 +151,18 @@ impl Demo<'_> {
         self.mirror.lift_all().await?;
         corrected.expect("present")?;
         ensure!(corrected.totals.downloaded == 1, "the recheck of {date} brought no new file");
-        Ok(())
+        self.complete(date, &[dataset]).await
     }
 
-    /// A file that is no file of the day ends the run; the file is there later. The other dataset's file keeps the share
-    /// of failures below what opens the breaker.
+    /// A file that is no file of the day ends the run; the file is there later. The other datasets' files keep the share of
+    /// failures below what opens the breaker.
     async fn spoilt(&mut self, kind: &str) -> anyhow::Result<()> {
         let date = self.sessions.next(self.place).await?;
         self.mirror.spoil(Dataset::Bhavcopy, date, kind, json!({})).await?;
         let day = self.run(Dataset::Bhavcopy, date, Mode::Plain).await?;
         self.mirror.lift_all().await?;
         day.expect("refused")?;
-        for dataset in [Dataset::Bhavcopy, Dataset::FullBhavcopy] {
-            self.run(dataset, date, Mode::Plain).await?.expect("present").context("after the fault was lifted")?;
-        }
-        Ok(())
+        self.complete(date, &[]).await.context("after the fault was lifted")
     }
 }
 
