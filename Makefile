@@ -7,10 +7,14 @@ TOOLS := $(or $(CHAMPION_TOOLS),$(HOME)/.cache/champion/tools)
 export PATH := $(TOOLS)/bin:$(PATH)
 export CHAMPION_PYTHON := $(TOOLS)/python/bin/python
 
-.PHONY: help setup tools build demo up test lint fmt-check clippy doc deny proto-lint config-lint logs-test bench chaos fuzz clean
+# End-to-end tests that need a real Prometheus or Alertmanager. `make monitoring-test` runs them, `make test` all others after it.
+MONITORING_TESTS := binary(alerts) or binary(incident) or binary(monitoring) or binary(notifications)
+
+.PHONY: help setup tools build demo up test monitoring monitoring-check monitoring-test logs-test lint fmt-check clippy doc deny \
+	proto-lint config-lint bench chaos fuzz clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Fetch the pinned warehouse engine, once
 	@deploy/setup/fetch-engine.sh
@@ -27,10 +31,24 @@ demo: setup build ## Start the whole stack, run one day end to end, show it, sto
 up: setup build ## Start the whole stack and leave it running until Ctrl-C
 	@target/debug/champion up
 
-test: setup tools lint build logs-test ## Everything: lints, unit tests, end-to-end tests with real processes
-	@cargo nextest run --workspace
+test: setup tools lint build monitoring-test logs-test ## Everything: lints, alerts, unit tests, end-to-end tests with real processes
+	@cargo nextest run --workspace -E 'not ($(MONITORING_TESTS))'
 
-lint: fmt-check clippy doc deny proto-lint config-lint ## Formatting, clippy, docs, dependencies, contract
+monitoring: ## Render the alert rules and dashboards from their sources
+	@python3 monitoring/generate.py
+
+monitoring-check: tools
+	@python3 monitoring/generate.py --check
+	@promtool check rules --lint=all --lint-fatal monitoring/prometheus/rules/*.yml >/dev/null
+	@promtool check config monitoring/prometheus/prometheus.yml >/dev/null
+	@promtool test rules monitoring/prometheus/tests/*.test.yml
+	@$(CHAMPION_PYTHON) monitoring/coverage.py
+	@monitoring/alertmanager/check.sh
+
+monitoring-test: setup build monitoring-check ## Rules, routes and dashboards against real Prometheus and Alertmanager; alerts fired for real
+	@cargo nextest run --workspace -E '$(MONITORING_TESTS)'
+
+lint: fmt-check clippy doc deny proto-lint config-lint ## Formatting, clippy, docs, dependencies, contract, configurations
 
 fmt-check:
 	@cargo fmt --all --check

@@ -23,7 +23,7 @@ def render(thresholds: Thresholds) -> dict[str, str]:
     rendered: dict[str, str] = {}
     for source in sorted(SOURCES.glob("*.yml")):
         text = _fill(source, thresholds, used)
-        head = f"# Rendered by monitoring/generate.py from generator/rules/{source.name} and thresholds.toml: edit those.\n"
+        head = f"# Rendered by monitoring/generate.py from generator/rules/{source.name} and thresholds.toml.\n"
         rendered[f"prometheus/rules/{source.name}"] = head + text
     known = {f"{table}.{key}" for table, entries in thresholds.items() for key in entries}
     if unused := sorted(known - used):
@@ -69,5 +69,5 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "regex": "|".join,
     "gibibytes": lambda size: f"{size / 2**30:g} GiB",
 }
-"""How a value is written: a ratio as `percent`, a duration in `seconds`, a time of day (`clock`) in seconds after midnight,
-a list as an alternation (`regex`), a size in `gibibytes`."""
+"""How a value is written: a ratio as `percent`, a duration in `seconds`, a time of day (`clock`) in seconds after
+midnight, a list as an alternation (`regex`), a size in `gibibytes`."""
