@@ -22,7 +22,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPOSE = "deploy/compose.yaml"
 COLLECTOR = "monitoring/otel-collector/config.yaml"
 ALLOY = "monitoring/alloy/config.alloy"
+FILEBEAT = "monitoring/filebeat/filebeat.yml"
 LOGSTASH = "monitoring/logstash/pipeline/champion.conf"
+PIPELINES = "monitoring/logstash/pipelines.yml"
 TEMPLATE = "monitoring/elasticsearch/index-template.json"
 SECRETS = "deploy/compose/make-secrets.sh"
 THRESHOLDS = "monitoring/thresholds.toml"
@@ -140,6 +142,18 @@ def collector(services: dict[str, Document]) -> Iterator[str]:
         yield "tail_sampling: decision_wait is less than twice the threshold of a slow run"
 
 
+def shippers(services: dict[str, Document]) -> Iterator[str]:
+    """Both shippers pick the containers by the label that Champion's services carry, and no others do."""
+    labelled = {name for name, service in services.items() if service.get("labels", {}).get("champion_logs") == "json"}
+    ours = {name for name, service in services.items() if service["image"].startswith("champion/")}
+    for name in sorted(labelled ^ ours):
+        yield f"{name}: the label champion_logs belongs to all services of Champion and to no others"
+    if '"champion_logs=json"' not in text(ALLOY):
+        yield f"{ALLOY}: does not look for the label champion_logs"
+    if "docker.container.labels.champion_logs: json" not in text(FILEBEAT):
+        yield f"{FILEBEAT}: does not look for the label champion_logs"
+
+
 def alloy(_: dict[str, Document]) -> Iterator[str]:
     """Every component that is named exists, every one that exists is named; no label beyond the three."""
     code = re.sub(r"(?m)(^|\s)//.*$", "", text(ALLOY))
@@ -180,6 +194,8 @@ def elastic(_: dict[str, Document]) -> Iterator[str]:
         yield f"{LOGSTASH}: no field is renamed"
     for field in sorted(written - mapped):
         yield f"{LOGSTASH} writes {field}, which has no mapping"
+    if "manage_template" in text(LOGSTASH) or "ecs_compatibility: disabled" in text(PIPELINES):
+        yield f"{LOGSTASH}: a data stream is refused with manage_template, and without ecs_compatibility in {PIPELINES}"
     policy = json.loads(text(TEMPLATE))["template"]["settings"]["index"]["lifecycle"]["name"]
     if f"_ilm/policy/{policy} " not in text("monitoring/elasticsearch/setup.sh"):
         yield f"monitoring/elasticsearch/setup.sh does not lay down the lifecycle {policy}"
@@ -192,7 +208,7 @@ def main() -> int:
         # Compose has said why.
         return 1
     checks = {
-        COMPOSE: (containers, limits, secrets),
+        COMPOSE: (containers, limits, secrets, shippers),
         COLLECTOR: (collector,),
         ALLOY: (alloy,),
         TEMPLATE: (elastic,),
