@@ -38,9 +38,12 @@ check "deploy/compose.yaml (compose specification)" \
 check "deploy/Dockerfile (hadolint)" "$bin/hadolint" --no-color deploy/Dockerfile
 mapfile -t files < <(yaml_files)
 check "${#files[@]} YAML files (yamllint)" "$bin/yamllint" --strict --format parsable "${files[@]}"
-for name in index-template lifecycle; do
-    check "monitoring/elasticsearch/$name.json (JSON schema)" "$bin/check-jsonschema" \
-        --schemafile "monitoring/lint/schemas/$name.schema.json" "monitoring/elasticsearch/$name.json"
+# Schemas of our own: the keys we use and no others, so that a mistyped one fails.
+for file in elasticsearch/index-template.json elasticsearch/lifecycle.json loki/loki.yaml otel-collector/config.yaml tempo/tempo.yaml; do
+    name=$(basename "${file%.*}")
+    [ "$name" != config ] || name=$(dirname "$file")
+    check "monitoring/$file (JSON schema)" "$bin/check-jsonschema" \
+        --schemafile "monitoring/lint/schemas/$name.schema.json" "monitoring/$file"
 done
 check "monitoring/rsyslog/champion.conf (rsyslogd -N1)" rsyslog
 check "queries of docs/log-aggregation.md (grammars of LogQL and TraceQL)" \
