@@ -68,7 +68,18 @@ from_debian() { # package program...
 
 # Prometheus 2.42, Alertmanager 0.25 and rsyslog 8.2302 or later.
 prometheus() { from_debian prometheus prometheus promtool; }
-alertmanager() { from_debian prometheus-alertmanager alertmanager=prometheus-alertmanager amtool; }
+alertmanager() {
+    from_debian prometheus-alertmanager alertmanager=prometheus-alertmanager amtool
+    # Debian's build reads its own templates from /usr/share, where only root can put them. The unpacked one reads them from
+    # the folder it runs in (a path of the same length), and a small script starts it where they are.
+    local unpacked=$tools/prometheus-alertmanager system=/usr/share/prometheus/alertmanager
+    [ "$(readlink "$tools/bin/alertmanager")" = "$unpacked/usr/bin/prometheus-alertmanager" ] || return 0
+    LC_ALL=C sed -i "s#$system#./././././././././././././././././#g" "$unpacked/usr/bin/prometheus-alertmanager"
+    rm "$tools/bin/alertmanager"
+    printf '#!/bin/sh\ncd "%s" && exec "%s" "$@"\n' "$unpacked$system" "$unpacked/usr/bin/prometheus-alertmanager" \
+        >"$tools/bin/alertmanager"
+    chmod +x "$tools/bin/alertmanager"
+}
 node_exporter() { from_debian prometheus-node-exporter node_exporter=prometheus-node-exporter; }
 
 rsyslog() {

@@ -19,7 +19,7 @@ pub struct Alertmanager {
     port: u16,
     webhook: Webhook,
     mailbox: Mailbox,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// One alert in one notification, as Alertmanager's own JSON has it.
@@ -67,10 +67,15 @@ impl Alertmanager {
             .stderr(std::fs::File::create(folder.path().join("log")).expect("a file of ours"))
             .spawn()
             .expect("Alertmanager starts");
+        let mut alertmanager = Self { child, port, webhook, mailbox, folder };
         wait_until("Alertmanager to be ready", Duration::from_secs(30), || {
+            if let Some(status) = alertmanager.child.try_wait().expect("a child can be asked") {
+                let log = std::fs::read_to_string(alertmanager.folder.path().join("log")).unwrap_or_default();
+                panic!("Alertmanager ended with {status}:\n{log}");
+            }
             std::net::TcpStream::connect(("127.0.0.1", port)).ok()
         });
-        Self { child, port, webhook, mailbox, _folder: folder }
+        alertmanager
     }
 
     /// Returns host and port.
