@@ -27,7 +27,8 @@ fn without_a_stack_it_ends_with_4_and_says_how_to_start_one() {
 #[test]
 fn a_stack_without_an_exchange_mirror_is_refused_with_2_before_anything_is_asked() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let endpoints = r#"{"orchestrator": {"grpc": "127.0.0.1:1", "admin": "127.0.0.1:1"}, "scraper": {"grpc": "127.0.0.1:1"}}"#;
+    let endpoints =
+        r#"{"orchestrator": {"grpc": "127.0.0.1:1", "admin": "127.0.0.1:1"}, "scraper": {"grpc": "127.0.0.1:1"}}"#;
     std::fs::write(folder.path().join("endpoints.json"), endpoints).expect("written");
     let output = metrics_demo(folder.path(), &["--json"]);
     assert_eq!(output.status.code(), Some(2), "{}", words(&output.stderr));
@@ -52,7 +53,8 @@ fn the_help_names_every_step_and_options_that_make_no_sense_end_with_2() {
     for step in ["success", "rerun", "bad-rows", "refused-file", "correction", "failed-run", "html", "breaker"] {
         assert!(help.contains(&format!("- {step}:")), "{step} is not in\n{help}");
     }
-    let wrong: [&[&str]; 4] = [&["--only", "nonsense"], &["--for", "soon"], &["--rounds", "0"], &["--rounds", "2", "--for", "1m"]];
+    let wrong: [&[&str]; 4] =
+        [&["--only", "nonsense"], &["--for", "soon"], &["--rounds", "0"], &["--rounds", "2", "--for", "1m"]];
     for arguments in wrong {
         assert_eq!(metrics_demo(folder.path(), arguments).status.code(), Some(2), "{arguments:?}");
     }

@@ -85,12 +85,7 @@ impl Demo<'_> {
     }
 
     /// Runs a day and tells of it.
-    pub(super) async fn run(
-        &self,
-        dataset: Dataset,
-        date: TradeDate,
-        mode: Mode,
-    ) -> anyhow::Result<Day> {
+    pub(super) async fn run(&self, dataset: Dataset, date: TradeDate, mode: Mode) -> anyhow::Result<Day> {
         let day = drive::run(self.place, dataset, date, mode).await?;
         self.report.ran(&day);
         Ok(day)
