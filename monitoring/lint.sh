@@ -2,7 +2,7 @@
 # Checks every configuration file of deploy/ and monitoring/ with the program or the grammar it is made for, and that the
 # files agree with each other. Prints one line a check; a failing one names the file. `make config-lint` runs it.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 python=${CHAMPION_PYTHON:?run make config-lint, or set CHAMPION_PYTHON to the Python of make tools}
 bin=$(dirname "$python")

@@ -53,7 +53,7 @@ def seconds(duration: str) -> float:
 def composed() -> dict[str, Document]:
     """The services as Compose itself understands them."""
     program = pathlib.Path(sys.executable).parent / "docker-compose"
-    command = [program, "--file", ROOT / COMPOSE, "--profile", "*", "config", "--format", "json"]
+    command = [str(program), "--file", str(ROOT / COMPOSE), "--profile", "*", "config", "--format", "json"]
     services: dict[str, Document] = json.loads(subprocess.check_output(command))["services"]
     return services
 
@@ -104,12 +104,12 @@ def secrets(services: dict[str, Document]) -> Iterator[str]:
             if not re.search(rf"\b{re.escape(secret)}\b", script):
                 yield f"{name}: {SECRETS} does not make the secret {secret}"
         mounted = [pathlib.Path(volume["source"]) for volume in service.get("volumes", []) if volume["type"] == "bind"]
-        files = [file for path in mounted if ROOT in path.parents for file in ([path] if path.is_file() else path.rglob("*"))]
+        files = [file for path in mounted if ROOT in path.parents for file in (path, *path.rglob("*"))]
         named = set()
         for file in files:
             if file.is_file() and file.suffix in {".yml", ".yaml", ".sh", ".conf", ".alloy"}:
-                lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
-                named |= set(re.findall(r"/run/secrets/([\w.]+)", "\n".join(lines)))
+                code = re.sub(r"(?m)^\s*#.*$", "", file.read_text(encoding="utf-8"))
+                named |= set(re.findall(r"/run/secrets/([\w.]+)", code))
         for secret in sorted(named - given):
             yield f"{name}: its configuration reads the secret {secret}, which it is not given"
 

@@ -96,7 +96,7 @@ class RsyslogTest(unittest.TestCase):
         self.data = self.folder / "data"
         self.logs = self.data / "logs"
         self.logs.mkdir(parents=True)
-        command = [BIN / "champion", "up", "--data", self.data, "--ports", "auto", "--quiet"]
+        command = [str(BIN / "champion"), "up", "--data", str(self.data), "--ports", "auto", "--quiet"]
         self.stack = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         self.addCleanup(self.stop_stack)
         wait_for("endpoints.json", (self.data / "endpoints.json").exists)
@@ -109,12 +109,12 @@ class RsyslogTest(unittest.TestCase):
             self.stack.wait(60)
 
     def champion(self, *arguments: str) -> str:
-        command = [BIN / "champion", *arguments, "--data", self.data]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        command = [str(BIN / "champion"), *arguments, "--data", str(self.data)]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def refused(self) -> list[str]:
         """Writes what a service says that cannot start: text of a real process, without JSON."""
-        command = [BIN / "champion-scraper", "--config", "/nowhere.toml"]
+        command = [str(BIN / "champion-scraper"), "--config", "/nowhere.toml"]
         done = subprocess.run(command, capture_output=True, text=True)
         self.assertNotEqual(done.returncode, 0)
         text = (done.stdout + done.stderr).rstrip("\n") + "\n"
@@ -131,7 +131,8 @@ class RsyslogTest(unittest.TestCase):
         self.champion("run", "full_bhavcopy", "--date", "2024-07-09")
         self.daemon.start()
         odd = self.refused()
-        odd += ['{"timestamp":"2024-07-09T10:00:00Z","service":"champion-scraper","trace_id":"' + TRACE[:9], "123", "[1]"]
+        cut = '{"timestamp":"2024-07-09T10:00:00Z","service":"champion-scraper","trace_id":"' + TRACE[:9]
+        odd += [cut, "123", "[1]"]
         long = {"service": "champion-long", "message": "x" * 200_000, "trace_id": TRACE, "rows": 2**64 - 1}
         hostile = {"service": "../../escaped", "message": "a \u0000 b \"c\" \\ é ☃", "trace_id": TRACE}
         self.daemon.send("".join(f"{line}\n" for line in [*odd[-3:], json.dumps(long), json.dumps(hostile)]))
