@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Fails when an alert lacks a test or a runbook, or names what does not exist.
+"""Fails when an alert lacks a test or a runbook, or one of them names what does not exist.
 
 A test group of promtool is named `<Alert> fires | is silent | at its boundary: what`. Each alert needs all three; a
 group has to hold an assertion of its kind about its alert, so that a name alone proves nothing.
 """
 
 import re
+import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,9 @@ NEVER_SILENT = {"DeadMansSwitch"}
 """Alerts that always fire."""
 SEVERITIES = ("critical", "warning", "info")
 SECTIONS = ("## Meaning", "## Impact", "## First look", "## Fix", "## Over when")
+
+COMMANDS = ("champion ", "grep ", "tail ", "curl ", "docker ", "du ", "df ")
+"""What an indented line of a runbook begins with when it is no expression of PromQL."""
 
 Yaml = dict[str, Any]
 
@@ -125,6 +130,28 @@ def problems_of_texts(known: dict[str, Yaml]) -> list[str]:
     return problems
 
 
+def problems_of_expressions() -> list[str]:
+    """Names expressions of the runbooks that Prometheus cannot read."""
+    rules: list[Yaml] = []
+    for page in sorted(RUNBOOKS.glob("*.md")):
+        expression = ""
+        # A line that is indented further goes on with the expression before it.
+        for line in [*page.read_text(encoding="utf-8").splitlines(), ""]:
+            if expression and not line.startswith("      "):
+                labels = {"line": str(len(rules))}
+                rules.append({"record": f"runbook:{page.stem}", "expr": expression, "labels": labels})
+                expression = ""
+            if line.startswith("    ") and not line[4:].startswith(COMMANDS):
+                expression += line.strip() + " "
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        yaml.safe_dump({"groups": [{"name": "runbooks", "rules": rules}]}, file)
+        file.flush()
+        checked = subprocess.run(["promtool", "check", "rules", file.name], capture_output=True, text=True, check=False)
+    if checked.returncode == 0:
+        return []
+    return [f"docs/runbooks: {line.removeprefix(file.name)}" for line in checked.stderr.splitlines() if line.strip()]
+
+
 def problems_of_services(known: dict[str, Yaml]) -> list[str]:
     """Names services that are scraped and not watched, or the other way round."""
     with (MONITORING / "thresholds.toml").open("rb") as file:
@@ -140,7 +167,8 @@ def problems_of_services(known: dict[str, Yaml]) -> list[str]:
 
 def main() -> int:
     known = alerts()
-    problems = problems_of_tests(known) + problems_of_texts(known) + problems_of_services(known)
+    problems = problems_of_tests(known) + problems_of_texts(known)
+    problems += problems_of_expressions() + problems_of_services(known)
     for problem in problems:
         print(f"monitoring: {problem}", file=sys.stderr)
     if not problems:
