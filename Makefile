@@ -39,6 +39,7 @@ monitoring: ## Render the alert rules and dashboards from their sources
 
 monitoring-check: tools
 	@python3 monitoring/generate.py --check
+	@$(CHAMPION_PYTHON) monitoring/test_generator.py --quiet
 	@promtool check rules --lint=all --lint-fatal monitoring/prometheus/rules/*.yml >/dev/null
 	@promtool check config monitoring/prometheus/prometheus.yml >/dev/null
 	@promtool test rules monitoring/prometheus/tests/*.test.yml
