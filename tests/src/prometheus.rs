@@ -107,6 +107,8 @@ impl Prometheus {
             .arg(format!("--config.file={}", folder.path().join("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            // What fires before Alertmanager is found is told again; a minute, the default, is long here.
+            .arg("--rules.alert.resend-delay=5s")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(folder.path().join("log")).expect("a file of ours"))
