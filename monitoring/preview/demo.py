@@ -3,6 +3,7 @@
 product's rules that scrapes it every second, `champion metrics-demo`, then `preview.py`. Nothing is left running.
 
     demo.py [--out FOLDER] [--pictures FOLDER] [--for DURATION]
+    demo.py --stay                                   stays until Ctrl-C and draws nothing: to fire alerts by hand
 
 The alerts have the time constants of `overrides/fast.toml`, so that some fire within the minutes this takes.
 """
@@ -14,6 +15,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -101,8 +103,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "target" / "dashboards")
     parser.add_argument("--pictures", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--for", dest="duration", default="5m", help="how long the stack is driven, such as 90s or 5m")
+    parser.add_argument("--stay", action="store_true", help="leave it running until Ctrl-C, without a demonstration")
+    parser.add_argument("--overrides", type=Path, default=MONITORING / "overrides" / "fast.toml", metavar="FILE")
     parser.add_argument("--champion", type=Path, default=ROOT / "target" / "debug" / "champion")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not (prometheus := shutil.which("prometheus")):
         parser.error("no program 'prometheus' on the PATH: run `make tools`")
     work = Path(tempfile.mkdtemp(prefix="champion-preview."))
@@ -126,10 +131,21 @@ def keep_up(champion: Path, data: Path, prometheus: str) -> None:
     time.sleep(SETTLE_SECONDS)
 
 
+def stay(data: Path, endpoints: dict[str, Any], prometheus: str) -> None:
+    """Says where everything is, and waits for Ctrl-C."""
+    print(f"export CHAMPION_DATA={data}")
+    print(f"export MIRROR=http://{endpoints['exchange-mirror']['http']}")
+    print(f"export PROMETHEUS=http://{prometheus}")
+    print("alerts: $PROMETHEUS/alerts; Ctrl-C stops everything", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(1)
+
+
 def draw(options: argparse.Namespace, prometheus: str, work: Path) -> None:
     """Starts everything, drives it, draws it."""
-    fast = ["--overrides", MONITORING / "overrides" / "fast.toml", "--out", work]
-    subprocess.run([sys.executable, MONITORING / "generate.py", *fast], check=True)
+    rules = ["--overrides", options.overrides, "--out", work]
+    subprocess.run([sys.executable, MONITORING / "generate.py", *rules], check=True)
     data, log = work / "data", work / "up.log"
     up = [options.champion, "up", "--ports", "auto", "--data", data, "--quiet"]
     print("the stack starts", flush=True)
@@ -143,6 +159,9 @@ def draw(options: argparse.Namespace, prometheus: str, work: Path) -> None:
                    f"--web.listen-address={address}"]  # fmt: skip
         with running(command, work / "prometheus.log") as scraping:
             wait_for("Prometheus", scraping, work / "prometheus.log", lambda: answers(f"http://{address}/-/ready"))
+            if options.stay:
+                stay(data, endpoints, address)
+                return
             begin = time.time()
             print(f"it is driven for {options.duration}; Prometheus: http://{address}", flush=True)
             demo = [options.champion, "--data", data, "metrics-demo", "--for", options.duration]

@@ -14,6 +14,7 @@ from .palette import (
     NONE_IS_BETTER,
     NONE_IS_GOOD,
     NONE_WANTED,
+    REACHED,
     RED,
     UP_OR_DOWN,
     YELLOW,
@@ -21,7 +22,7 @@ from .palette import (
     YES_OR_NO,
 )
 from .panel import Query, bargauge, stat, timeseries
-from .promql import CHOSEN, DATASET, age, newest, per_second, quantile
+from .promql import CHOSEN, DATASET, age, newest, per_second, quantile, series
 from .tables import Column, table
 
 LAST_DATE = newest("champion_last_trade_date_seconds", "dataset", DATASET)
@@ -100,7 +101,7 @@ def build(limits: Limits) -> Dashboard:
                 4,
                 [
                     (
-                        24,
+                        20,
                         stat(
                             "Services",
                             "Whether Prometheus reaches every process of a service; down when one is not reached.",
@@ -110,7 +111,19 @@ def build(limits: Limits) -> Dashboard:
                             fill=True,
                             alerts=["ServiceDown"],
                         ),
-                    )
+                    ),
+                    (
+                        4,
+                        stat(
+                            "Warehouse",
+                            "Whether every loader's last probe of the warehouse was answered.",
+                            [Query(f"min({series('champion_warehouse_up')})", "warehouse")],
+                            mappings=REACHED,
+                            thresholds=EITHER_STATE,
+                            fill=True,
+                            alerts=["WarehouseUnreachable"],
+                        ),
+                    ),
                 ],
             ),
             Band(8, _services(limits)),
