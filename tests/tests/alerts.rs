@@ -4,7 +4,7 @@
 //! Only times are shortened: `monitoring/overrides/fast.toml` and `monitoring/overrides/alertmanager-fast.toml`.
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use champion_e2e::alertmanager::Notified;
 use champion_e2e::gate::Gate;
@@ -19,6 +19,7 @@ const DATASETS: [&str; 3] = ["bhavcopy", "full_bhavcopy", "corporate_actions"];
 
 /// A fleet that is watched.
 struct Watched {
+    began: Instant,
     fleet: Fleet,
     prometheus: Prometheus,
     alertmanager: Alertmanager,
@@ -28,7 +29,7 @@ impl Watched {
     fn new(fleet: Fleet) -> Self {
         let alertmanager = Alertmanager::start();
         let prometheus = Prometheus::alerting(&fleet, &alertmanager);
-        let watched = Self { fleet, prometheus, alertmanager };
+        let watched = Self { began: Instant::now(), fleet, prometheus, alertmanager };
         // A counter rises from a sample; what happens before the first one is not seen.
         wait_until("two samples of every service", IN_TIME, || {
             let services = watched.fleet.services().len();
@@ -44,6 +45,7 @@ impl Watched {
                 let all = self.alertmanager.notified().into_iter();
                 all.filter(|one| one.status == "firing").find(|one| is_about(one, alert, about))
             });
+        self.note(alert, "delivered");
         assert_eq!(found.receiver, receiver, "{found:?}");
         let runbook = found.annotations["runbook_url"].as_str().unwrap_or_default();
         assert!(runbook.ends_with(&format!("/docs/runbooks/{alert}.md")), "{found:?}");
@@ -57,6 +59,7 @@ impl Watched {
             let all = self.alertmanager.notified().into_iter();
             all.filter(|one| one.status == "resolved").find(|one| is_about(one, alert, about))
         });
+        self.note(alert, "over");
     }
 
     /// Waits until an alert has come to Alertmanager and is held back by another one, and checks that nobody heard of it.
@@ -69,6 +72,12 @@ impl Watched {
             (held["status"]["state"] == "suppressed" && by.contains(&holder["fingerprint"])).then_some(())
         });
         assert!(self.alertmanager.find(alert, "firing").is_none(), "{alert} was told although {by} fires");
+        self.note(alert, "held back");
+    }
+
+    /// Tells the story to whoever looks at a failed test.
+    fn note(&self, alert: &str, what: &str) {
+        eprintln!("{:>6.1} s  {alert} {what}", self.began.elapsed().as_secs_f64());
     }
 
     fn fault(&self, path: &str, fault: &Value) {
