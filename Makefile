@@ -11,7 +11,7 @@ export CHAMPION_PYTHON := $(TOOLS)/python/bin/python
 MONITORING_TESTS := binary(alerts) or binary(incident) or binary(monitoring) or binary(notifications)
 
 .PHONY: help setup tools build demo up test monitoring monitoring-check monitoring-test logs-test lint fmt-check clippy doc deny \
-	proto-lint config-lint bench chaos fuzz clean
+	proto-lint config-lint dashboards-preview bench chaos fuzz clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,8 @@ monitoring-check: tools
 	@promtool check config monitoring/prometheus/prometheus.yml >/dev/null
 	@promtool test rules monitoring/prometheus/tests/*.test.yml
 	@$(CHAMPION_PYTHON) monitoring/coverage.py
+	@$(CHAMPION_PYTHON) monitoring/grafana/test_check.py --quiet
+	@$(CHAMPION_PYTHON) monitoring/grafana/check.py
 	@monitoring/alertmanager/check.sh
 
 monitoring-test: setup build monitoring-check ## Rules, routes and dashboards against real Prometheus and Alertmanager; alerts fired for real
@@ -72,6 +74,9 @@ config-lint: tools ## Validate every configuration of deploy/ and monitoring/
 logs-test: setup tools build ## A real rsyslogd reads a real run; the services take the environment of the containers
 	@"$(CHAMPION_PYTHON)" monitoring/rsyslog/test_rsyslog.py
 	@"$(CHAMPION_PYTHON)" deploy/compose/test_compose.py
+
+dashboards-preview: setup tools build ## Draw every dashboard from a driven stack: target/dashboards, docs/images
+	@"$(CHAMPION_PYTHON)" monitoring/preview/demo.py
 
 bench: setup tools ## Measure decoding, a warm run, a backfill, and DuckDB and Polars beside it
 	@cargo build --release --workspace --bins --quiet

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 HERE = Path(__file__).resolve().parent
@@ -25,6 +26,10 @@ BUILT_IN = {"__range", "__rate_interval", "__from", "__to", "__timeFilter", "__a
 VARIABLE = re.compile(r"\$(?:\{(\w+)[^}]*\}|(\w+))")
 PAIRS = {")": "(", "]": "[", "}": "{"}
 SCHEMA_VERSION = 39
+#: What the dashboards, the links between them and the pages of alerts name.
+DATASOURCES = {"champion-prometheus", "champion-loki", "champion-tempo", "champion-clickhouse"}
+UID = re.compile(r"champion-(?:prometheus|loki|tempo|clickhouse)\b")
+MOUNTED = "/var/lib/grafana/dashboards"
 
 Json = dict[str, Any]
 
@@ -146,9 +151,39 @@ def check(folder: Path) -> list[str]:
     return found
 
 
+def provisioning(folder: Path) -> Iterator[str]:
+    """Yields a sentence for each thing wrong with the provisioned datasources and dashboards."""
+    texts = [file.read_text(encoding="utf-8") for file in sorted((folder / "datasources").glob("*.yml"))]
+    given = [source for text in texts for source in yaml.safe_load(text)["datasources"]]
+    uids = [source.get("uid") for source in given]
+    if set(uids) != DATASOURCES or len(set(uids)) != len(uids):
+        yield f"the datasources' uids are {uids}"
+    if [source["uid"] for source in given if source.get("isDefault")] != ["champion-prometheus"]:
+        yield "one datasource is the default, and it is Prometheus"
+    named = {uid for source in given for uid in UID.findall(json.dumps(source.get("jsonData", {})))}
+    if not {"champion-tempo", "champion-loki", "champion-prometheus"} <= named:
+        yield "logs lead to traces, traces to logs and to metrics: one of these links is missing"
+    for source in given:
+        for field in source["jsonData"].get("derivedFields", []):
+            pattern = field["matcherRegex"]
+            if field["matcherType"] == "regex" and not re.search(pattern, '{"trace_id":"' + "0a" * 16 + '"}'):
+                yield f"the derived field {field['name']!r} does not find a trace id in a log line"
+        secrets = source.get("secureJsonData", {})
+        if any(not str(secret).startswith("$__file{") for secret in secrets.values()):
+            yield f"{source['name']}: a secret that is not read from a file"
+    files = sorted((folder / "dashboards").glob("*.yml"))
+    paths = [
+        provider["options"]["path"]
+        for file in files
+        for provider in yaml.safe_load(file.read_text(encoding="utf-8"))["providers"]
+    ]
+    if paths != [MOUNTED]:
+        yield f"the dashboards are looked for in {paths}"
+
+
 def main() -> int:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "dashboards"
-    found = check(folder)
+    found = check(folder) + [f"provisioning: {problem}" for problem in provisioning(HERE / "provisioning")]
     for problem in found:
         print(problem, file=sys.stderr)
     if not found:

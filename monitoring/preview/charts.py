@@ -64,23 +64,36 @@ class Mark:
     color: str
 
 
-def series_colours(names: Sequence[str], overrides: Sequence[Json]) -> list[str]:
-    """The colour of each series: fixed by its name, or the next of the palette."""
-    chosen: list[str] = []
+@dataclass(frozen=True)
+class Look:
+    """How a series is drawn."""
+
+    color: str
+    dashed: bool
+
+
+def series_looks(names: Sequence[str], overrides: Sequence[Json]) -> list[Look]:
+    """The look of each series: fixed by its name, or the next colour of the palette."""
+    chosen: list[Look] = []
     for index, name in enumerate(names):
-        found = PALETTE[index % len(PALETTE)]
+        color, dashed = PALETTE[index % len(PALETTE)], False
         for override in overrides:
-            pattern = override["matcher"]["options"].strip("/")
-            if override["matcher"]["id"] == "byRegexp" and re.search(pattern, name):
-                found = override["properties"][0]["value"]["fixedColor"]
-        chosen.append(found)
+            if override["matcher"]["id"] != "byRegexp" or not re.search(
+                override["matcher"]["options"].strip("/"), name
+            ):
+                continue
+            for prop in override["properties"]:
+                if prop["id"] == "color":
+                    color = prop["value"]["fixedColor"]
+                dashed = dashed or prop["id"] == "custom.lineStyle"
+        chosen.append(Look(color, dashed))
     return chosen
 
 
 def lines(
     lines_: Sequence[tuple[str, Series]],
     field: Json,
-    colours: Sequence[str],
+    looks: Sequence[Look],
     span: tuple[float, float],
     size: tuple[int, int],
     marks: Iterable[Mark],
@@ -91,22 +104,30 @@ def lines(
     step = custom["lineInterpolation"] == "stepAfter"
     stacked = custom["stacking"]["mode"] == "normal"
     floor: dict[float, float] = {}
-    for (_, one), tint in zip(lines_, colours, strict=True):
+    for (_, one), look in zip(lines_, looks, strict=True):
         times = [datetime.fromtimestamp(time, IST) for time in one.times]
         base = [floor.get(time, 0.0) for time in one.times] if stacked else [0.0] * len(times)
         tops = [low + (value if math.isfinite(value) or not stacked else 0.0) for low, value in zip(base, one.values)]
         if stacked:
             floor.update(zip(one.times, tops))
+        style: Any = (0, (3, 2)) if look.dashed else "-"
         axes.plot(
             times,
             tops,
-            color=tint,
+            color=look.color,
             linewidth=custom["lineWidth"] * 0.8,
             drawstyle="steps-post" if step else "default",
             solid_capstyle="round",
+            linestyle=style,
         )
         axes.fill_between(
-            times, base, tops, color=tint, alpha=custom["fillOpacity"] / 100, linewidth=0, step="post" if step else None
+            times,
+            base,
+            tops,
+            color=look.color,
+            alpha=custom["fillOpacity"] / 100,
+            linewidth=0,
+            step="post" if step else None,
         )
     _scale(axes, field, [value for _, one in lines_ for value in one.values], list(floor.values()))
     for mark in marks:

@@ -41,10 +41,10 @@ def draw(panel: Json, sources: Sources, size: tuple[int, int], marks: Sequence[M
     span = (sources.start, sources.end)
     if kind == "state-timeline":
         return Drawn(charts.bands(named, field, span, inside), False)
-    colours = charts.series_colours([name for name, _ in named], panel["fieldConfig"]["overrides"])
-    names, lines = _legend([name for name, _ in named], colours, inside[0])
+    looks = charts.series_looks([name for name, _ in named], panel["fieldConfig"]["overrides"])
+    names, lines = _legend([name for name, _ in named], looks, inside[0])
     chart = (inside[0], inside[1] - lines * LEGEND_LINE - 2)
-    return Drawn(charts.lines(named, field, colours, span, chart, marks) + names, False)
+    return Drawn(charts.lines(named, field, looks, span, chart, marks) + names, False)
 
 
 NOTHING = '<p class="nothing">No data</p>'
@@ -85,7 +85,7 @@ def _rows(panel: Json, sources: Sources) -> tuple[list[str], list[list[Any]]]:
     return titles, rows
 
 
-def _legend(names: Sequence[str], colours: Sequence[str], width: int) -> tuple[str, int]:
+def _legend(names: Sequence[str], looks: Sequence[charts.Look], width: int) -> tuple[str, int]:
     lines, used = 1, 0.0
     for name in names:
         wide = 26 + 6.3 * len(name)
@@ -93,5 +93,5 @@ def _legend(names: Sequence[str], colours: Sequence[str], width: int) -> tuple[s
             lines, used = lines + 1, 0.0
         used += wide
     lines = min(lines, 3)
-    entries = "".join(f'<span><i style="background:{tint}"></i>{name}</span>' for name, tint in zip(names, colours))
+    entries = "".join(f'<span><i style="background:{look.color}"></i>{name}</span>' for name, look in zip(names, looks))
     return f'<div class="legend" style="height:{lines * LEGEND_LINE}px">{entries}</div>', lines

@@ -12,6 +12,8 @@ from sources import Series
 Json = dict[str, Any]
 
 INK = "#d8d9e0"
+#: A text of more characters takes the room that is left.
+LONG = 40
 
 
 def stats(values: list[tuple[str, Series]], panel: Json, size: tuple[int, int]) -> str:
@@ -19,12 +21,13 @@ def stats(values: list[tuple[str, Series]], panel: Json, size: tuple[int, int]) 
     field, fill = panel["fieldConfig"]["defaults"], panel["options"]["colorMode"] == "background_solid"
     aside = size[0] > size[1]
     room = size[0] / max(1, len(values)) if aside else size[0]
+    texts = [fields.written(one.values[-1], field) for _, one in values]
+    high = size[1] if aside else size[1] / len(values)
+    longest = max(3.2, max(len(text) for text in texts) * 0.68)
+    large = int(max(13, min(42, room / longest, high * (0.42 if len(values) > 1 else 0.5))))
     tiles = []
-    for name, one in values:
-        text = fields.written(one.values[-1], field)
+    for (name, one), text in zip(values, texts, strict=True):
         tint = fields.colour(one.values[-1], field, INK)
-        high = size[1] if aside else size[1] / len(values)
-        large = int(max(13, min(42, room / max(3.2, len(text) * 0.68), high * (0.42 if len(values) > 1 else 0.5))))
         style = f"background:{tint};color:#fff" if fill else f"color:{tint}"
         label = f'<span class="name{"" if fill else " plain"}">{escape(name)}</span>' if len(values) > 1 else ""
         tiles.append(
@@ -131,4 +134,5 @@ def _cell(value: Any, field: Json, right: bool, largest: float) -> str:
         bar = f'<span class="bar"><i style="width:{width:.1f}%;background:{tint}"></i></span>'
         return f'<td class="in-bar">{bar}<span style="color:{tint}">{text}</span></td>'
     style = f' style="color:{tint}"' if look == "color-text" else ""
-    return f'<td class="{"n" if right else ""}"{style}>{text}</td>'
+    kind = "n" if right else "long" if len(str(value)) > LONG else ""
+    return f'<td class="{kind}"{style}>{text}</td>'

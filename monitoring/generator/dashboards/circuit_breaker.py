@@ -110,11 +110,11 @@ def _transitions() -> list[tuple[int, dict[str, object]]]:
                 decimals=0,
                 step=True,
                 colours={
-                    "closed → open": RED,
+                    "^closed → open": RED,
                     "half_open → open": ORANGE,
                     "→ half_open": YELLOW,
                     "half_open → closed": GREEN,
-                    "open → closed": BLUE,
+                    "^open → closed": BLUE,
                 },
             ),
         ),

@@ -6,7 +6,7 @@ from .dashboard import Band, Dashboard
 from .limits import Limits
 from .palette import BLUE, GREEN, NONE_IS_BETTER, NONE_WANTED, ORANGE, RED, YELLOW, steps
 from .panel import Query, bargauge, gauge, stat, timeseries
-from .promql import DATASET, HOUR, RANGE, SCRAPER, count, newest, share
+from .promql import DATASET, HOUR, RANGE, SCRAPER, count, newest, series, share
 from .tables import Column, table
 
 CHECKS, FAILURES = "champion_validation_total", "champion_validation_failures_total"
@@ -186,12 +186,13 @@ def _ingested(limits: Limits) -> list[tuple[int, dict[str, object]]]:
             9,
             table(
                 "Stocks ingested",
-                "Distinct symbols of the files of the newest five dates; red is below what a trading day must bring.",
+                "Distinct symbols of the newest five dates, counted again when a file is read again; red is "
+                "below what a trading day must bring.",
                 {"date": "trade date", "scraper": "scraper"},
                 [
                     Column(
                         "stocks",
-                        f"{newest(STOCKS, 'date, scraper', SCRAPER, limits.stock_scrapers)} > 0",
+                        f"sum by (date, scraper) ({series(STOCKS, SCRAPER, limits.stock_scrapers)}) > 0",
                         "locale",
                         0,
                         thresholds=steps(RED, (limits.stocks, BLUE)),

@@ -219,7 +219,8 @@ def _services(limits: Limits) -> list[tuple[int, dict[str, object]]]:
             6,
             timeseries(
                 "gRPC latency, p95",
-                "The time in which 95 of 100 calls are answered, counted over the hour before.",
+                "The time in which 95 of 100 calls are answered, over the hour before; the orchestrator's last "
+                "as long as their run.",
                 [Query(quantile("0.95", "grpc_server_handling_seconds", "job", "1h"), "{{job}}")],
                 unit="s",
                 traces=True,

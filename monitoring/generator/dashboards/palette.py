@@ -14,10 +14,34 @@ ORANGE = "#ff780a"
 PURPLE = "#8f6bd1"
 GREY = "#7b8087"
 
-#: Colour of a series by what its name says: an outcome looks the same everywhere.
-OUTCOMES = {
-    "success": GREEN,
-    "failed|failure": RED,
+#: Colours of series by their names, by the label that names them: a thing looks the same on every dashboard, and green
+#: and red are kept for what is good and bad.
+DATASETS = {"^bhavcopy": BLUE, "^full_bhavcopy": PURPLE, "^corporate_actions": ORANGE}
+TABLES = {
+    "^raw_equity_ohlc": "#1f60c4",
+    "^normalized_equity_ohlc": "#8ab8ff",
+    "^equity_delivery": PURPLE,
+    "^corporate_actions": ORANGE,
+}
+SERVICES = {
+    "^scraper": BLUE,
+    "^parser": "#33a2a5",
+    "^parquet-writer": PURPLE,
+    "^clickhouse-loader": ORANGE,
+    "^orchestrator": "#f2cc0c",
+    "^embedded-warehouse": "#e377c2",
+    "^trace-collector": "#a6a18a",
+    "^exchange-mirror": GREY,
+}
+OUTCOMES = {"success": GREEN, "failed|failure": RED}
+BY_LABEL = {
+    "dataset": DATASETS,
+    "scraper": DATASETS,
+    "flow_name": DATASETS,
+    "table": TABLES,
+    "job": SERVICES,
+    "stage": SERVICES,
+    "status": OUTCOMES,
 }
 
 

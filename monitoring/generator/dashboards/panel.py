@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import links
-from .palette import GOOD, OUTCOMES, PLAIN
+from .palette import BY_LABEL, GOOD, OUTCOMES, PLAIN
 
 Json = dict[str, Any]
 
@@ -47,6 +48,17 @@ def _fixed(pattern: str, color: str) -> Json:
         "matcher": {"id": "byRegexp", "options": f"/{pattern}/"},
         "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": color}}],
     }
+
+
+def _looks(queries: Sequence[Query], colours: dict[str, str] | None) -> list[Json]:
+    """The colours of the series of a panel; of two quantiles of one thing the median is dashed."""
+    labels = {label for query in queries for label in re.findall(r"\{\{(\w+)\}\}", query.legend)}
+    known = [found for label, found in BY_LABEL.items() if label in labels] or ([] if labels else [OUTCOMES])
+    looks = [_fixed(pattern, color) for pattern, color in (colours or (known[0] if known else {})).items()]
+    if any(query.legend.endswith(" p50") for query in queries):
+        dash = {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [4, 4]}}
+        looks.append({"matcher": {"id": "byRegexp", "options": "/ p50$/"}, "properties": [dash]})
+    return looks
 
 
 def panel_of(kind: str, title: str, description: str, alerts: Sequence[str], body: Json) -> Json:
@@ -246,7 +258,7 @@ def timeseries(
         "targets": targets_of(queries, instant=False),
         "fieldConfig": {
             "defaults": defaults,
-            "overrides": [_fixed(*pair) for pair in (OUTCOMES | (colours or {})).items()],
+            "overrides": _looks(queries, colours),
         },
         "options": {
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},

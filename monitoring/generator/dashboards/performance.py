@@ -216,8 +216,8 @@ def _room(limits: Limits) -> list[tuple[int, dict[str, object]]]:
             6,
             bargauge(
                 "Warehouse parts",
-                "Most active parts in one partition of each table; the bar ends where the alert begins.",
-                [Query(newest("champion_warehouse_parts", "table"), "{{table}}")],
+                "Most active parts in one partition, of the eight fullest tables; the bar ends where the alert begins.",
+                [Query(f"topk(8, {newest('champion_warehouse_parts', 'table')})", "{{table}}")],
                 decimals=0,
                 maximum=limits.warehouse_parts,
                 thresholds=steps(GREEN, (limits.warehouse_parts / 2, YELLOW), (limits.warehouse_parts, RED)),

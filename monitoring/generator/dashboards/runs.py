@@ -16,7 +16,6 @@ COMMON = """SELECT Timestamp AS started,
               if(SpanAttributes['champion.from_date'] = SpanAttributes['champion.to_date'], '',
                  concat(' … ', SpanAttributes['champion.to_date']))) AS sessions,
        {columns}
-       TraceId AS trace
 FROM otel_traces
 WHERE $__timeFilter(Timestamp) AND ServiceName = 'champion-orchestrator' AND SpanName LIKE 'run %'
       AND SpanAttributes['champion.run_id'] != ''{where}
@@ -25,8 +24,10 @@ LIMIT 10"""
 LATEST = """if(StatusCode = 'Error', 'failed', 'success') AS outcome,
        Duration / 1e9 AS took,
        toUInt64OrZero(SpanAttributes['champion.rows']) AS rows,
-       SpanAttributes['champion.run_id'] AS run,"""
-FAILED = "StatusMessage AS reason,"
+       SpanAttributes['champion.run_id'] AS run,
+       TraceId AS trace"""
+FAILED = """TraceId AS trace,
+       StatusMessage AS reason"""
 UNITS = {"started": "dateTimeAsIso", "dataset": "string", "took": "s", "rows": "locale"}
 
 
