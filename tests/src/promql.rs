@@ -5,17 +5,16 @@
 
 mod labels;
 mod open;
+mod parse;
+mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use promql_parser::label::{MatchOp, Matcher};
-use promql_parser::parser::{
-    AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector,
-};
 use serde_json::Value;
 
 use labels::alternatives;
 pub use open::opened;
+use parse::{AGGREGATIONS, Binary, Expr, Labels, Matcher, parse};
 
 /// Labels that tell where a series comes from: not every metric comes from every job.
 const TARGET: [&str; 2] = ["job", "instance"];
@@ -65,8 +64,8 @@ impl Inventory {
 /// Names what an expression asks for and nobody exposes, one sentence each; empty when all of it exists.
 #[must_use]
 pub fn faults(expression: &str, inventory: &Inventory) -> Vec<String> {
-    let mut walk = Walk { inventory, faults: Vec::new(), metrics: BTreeSet::new() };
-    match promql_parser::parser::parse(expression) {
+    let mut walk = Walk::new(inventory);
+    match parse(expression) {
         Ok(tree) => {
             walk.labels_of(&tree);
         }
@@ -81,136 +80,128 @@ pub fn faults(expression: &str, inventory: &Inventory) -> Vec<String> {
 /// When it is no expression.
 #[must_use]
 pub fn metrics(expression: &str) -> BTreeSet<String> {
-    let inventory = Inventory::default();
-    let mut walk = Walk { inventory: &inventory, faults: Vec::new(), metrics: BTreeSet::new() };
-    walk.labels_of(&promql_parser::parser::parse(expression).unwrap_or_else(|error| panic!("{expression}: {error}")));
-    walk.metrics
+    walked(expression).metrics
+}
+
+/// Returns the selectors of an expression without their ranges: each has to find something.
+///
+/// # Panics
+/// When it is no expression.
+#[must_use]
+pub fn selectors(expression: &str) -> BTreeSet<String> {
+    walked(expression).selectors
+}
+
+fn walked(expression: &str) -> Walk<'static> {
+    static NOTHING: Inventory = Inventory { series: BTreeMap::new() };
+    let mut walk = Walk::new(&NOTHING);
+    walk.labels_of(&parse(expression).unwrap_or_else(|error| panic!("{expression}: {error}")));
+    walk
 }
 
 struct Walk<'a> {
     inventory: &'a Inventory,
     faults: Vec<String>,
     metrics: BTreeSet<String>,
+    selectors: BTreeSet<String>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    const fn new(inventory: &'a Inventory) -> Self {
+        Self { inventory, faults: Vec::new(), metrics: BTreeSet::new(), selectors: BTreeSet::new() }
+    }
+
     /// Walks an expression and returns the labels its result can have.
     fn labels_of(&mut self, expression: &Expr) -> BTreeSet<String> {
         match expression {
-            Expr::VectorSelector(selector) => self.selector(selector),
-            Expr::MatrixSelector(selector) => self.selector(&selector.vs),
-            Expr::Aggregate(aggregate) => self.aggregate(aggregate),
-            Expr::Binary(binary) => self.binary(binary),
-            Expr::Call(call) => self.call(call),
-            Expr::Paren(inner) => self.labels_of(&inner.expr),
-            Expr::Unary(inner) => self.labels_of(&inner.expr),
-            Expr::Subquery(inner) => self.labels_of(&inner.expr),
-            Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => BTreeSet::new(),
+            Expr::Selector { metric, matchers, .. } => self.selector(metric, matchers),
+            Expr::Call { name, grouping, arguments } => self.call(expression, name, grouping.as_ref(), arguments),
+            Expr::Binary(binary) => self.binary(binary, expression),
+            Expr::Paren(inner, _) | Expr::Negative(inner) => self.labels_of(inner),
+            Expr::Number(_) | Expr::Text(_) => BTreeSet::new(),
         }
     }
 
-    fn selector(&mut self, selector: &VectorSelector) -> BTreeSet<String> {
-        let by_label = || selector.matchers.matchers.iter().find(|matcher| matcher.name == "__name__");
-        let Some(name) = selector.name.clone().or_else(|| by_label().map(|matcher| matcher.value.clone())) else {
-            self.faults.push(format!("{selector} names no metric"));
-            return BTreeSet::new();
-        };
-        self.metrics.insert(name.clone());
-        if !self.inventory.series.contains_key(&name) {
-            self.faults.push(format!("nobody exposes {name}"));
+    fn selector(&mut self, metric: &str, matchers: &[Matcher]) -> BTreeSet<String> {
+        let bare = Expr::Selector { metric: metric.to_owned(), matchers: matchers.to_vec(), tail: String::new() };
+        self.selectors.insert(bare.to_string());
+        self.metrics.insert(metric.to_owned());
+        if !self.inventory.series.contains_key(metric) {
+            self.faults.push(format!("nobody exposes {metric}"));
             return BTreeSet::new();
         }
-        let labels = self.inventory.names(&name);
-        let matchers = selector.matchers.matchers.iter().chain(selector.matchers.or_matchers.iter().flatten());
-        for matcher in matchers.filter(|matcher| matcher.name != "__name__") {
-            self.matcher(&name, &labels, matcher);
+        let labels = self.inventory.names(metric);
+        for matcher in matchers {
+            self.matcher(metric, &labels, matcher);
         }
         labels
     }
 
+    /// A pattern that is no plain alternation is left to Prometheus: its selector has to find something.
     fn matcher(&mut self, metric: &str, labels: &BTreeSet<String>, matcher: &Matcher) {
-        let Matcher { op, name, value } = matcher;
-        if !labels.contains(name) {
-            self.faults.push(format!("{metric} has no label {name}"));
+        let Matcher { label, operator, value } = matcher;
+        if !labels.contains(label) {
+            self.faults.push(format!("{metric} has no label {label}"));
             return;
         }
-        let known = self.inventory.values(metric, name);
-        let missing: Vec<String> = match op {
-            MatchOp::Equal | MatchOp::NotEqual => {
-                (!known.contains(value.as_str())).then(|| value.clone()).into_iter().collect()
-            }
-            MatchOp::Re(regex) | MatchOp::NotRe(regex) => match alternatives(value) {
-                Some(plain) => plain.into_iter().filter(|value| !known.contains(value.as_str())).collect(),
-                None => (!known.iter().any(|value| regex.is_match(value))).then(|| value.clone()).into_iter().collect(),
-            },
-        };
-        self.faults.extend(missing.iter().map(|value| format!("{metric} has no {name}={value:?}, only {known:?}")));
-    }
-
-    fn aggregate(&mut self, aggregate: &AggregateExpr) -> BTreeSet<String> {
-        if let Some(parameter) = &aggregate.param {
-            self.labels_of(parameter);
-        }
-        let inner = self.labels_of(&aggregate.expr);
-        let Some(modifier) = &aggregate.modifier else {
-            return if aggregate.op.is_aggregator_with_param() { inner } else { BTreeSet::new() };
-        };
-        self.known(modifier.labels().labels.iter(), &inner, &aggregate.to_string());
-        let named: BTreeSet<String> = modifier.labels().labels.iter().cloned().collect();
-        match modifier {
-            _ if aggregate.op.is_aggregator_with_param() => inner,
-            LabelModifier::Include(_) => named,
-            LabelModifier::Exclude(_) => inner.difference(&named).cloned().collect(),
+        let known = self.inventory.values(metric, label);
+        let named = if operator.ends_with('~') { alternatives(value) } else { Some(vec![value.clone()]) };
+        for value in named.into_iter().flatten().filter(|value| !known.contains(value.as_str())) {
+            self.faults.push(format!("{metric} has no {label}={value:?}, only {known:?}"));
         }
     }
 
-    fn binary(&mut self, binary: &BinaryExpr) -> BTreeSet<String> {
-        let (left, right) = (self.labels_of(&binary.lhs), self.labels_of(&binary.rhs));
-        let mut kept = left.clone();
-        if let Some(modifier) = &binary.modifier {
-            if let Some(matching) = &modifier.matching {
-                for side in [&left, &right] {
-                    self.known(matching.labels().labels.iter(), side, &binary.to_string());
-                }
-            }
-            if let VectorMatchCardinality::ManyToOne(extra) | VectorMatchCardinality::OneToMany(extra) = &modifier.card
-            {
-                kept.extend(extra.labels.iter().cloned());
-            }
+    fn binary(&mut self, binary: &Binary, whole: &Expr) -> BTreeSet<String> {
+        let (left, right) = (self.labels_of(&binary.left), self.labels_of(&binary.right));
+        for side in [&left, &right] {
+            self.known(binary.matching.iter().flat_map(|matching| &matching.labels), side, whole);
         }
-        if binary.op.is_set_operator() && binary.op.to_string() == "or" {
+        let constant = matches!(*binary.left, Expr::Number(_));
+        let mut kept = if constant { right.clone() } else { left };
+        kept.extend(binary.group.iter().flat_map(|group| group.labels.iter().cloned()));
+        if binary.operator == "or" {
             kept.extend(right);
         }
-        if matches!(*binary.lhs, Expr::NumberLiteral(_)) { self.labels_of(&binary.rhs) } else { kept }
+        kept
     }
 
-    fn call(&mut self, call: &Call) -> BTreeSet<String> {
+    fn call(&mut self, whole: &Expr, name: &str, grouping: Option<&Labels>, arguments: &[Expr]) -> BTreeSet<String> {
         let mut labels = BTreeSet::new();
-        for argument in &call.args.args {
+        for argument in arguments {
             labels.extend(self.labels_of(argument));
         }
-        let text = |position: usize| match call.args.args.get(position).map(AsRef::as_ref) {
-            Some(Expr::StringLiteral(text)) => text.val.clone(),
+        let text = |position: usize| match arguments.get(position) {
+            Some(Expr::Text(text)) => text.clone(),
             _ => String::new(),
         };
-        match call.func.name {
+        if let Some(Labels { word, labels: named }) = grouping {
+            self.known(named.iter(), &labels, whole);
+            let named: BTreeSet<String> = named.iter().cloned().collect();
+            return match word.as_str() {
+                _ if matches!(name, "topk" | "bottomk") => labels,
+                "by" => named,
+                _ => labels.difference(&named).cloned().collect(),
+            };
+        }
+        match name {
+            "topk" | "bottomk" => {}
             "label_replace" => {
-                let (made, source) = (text(1), text(3));
-                self.known([source].iter().filter(|source| !source.is_empty()), &labels, &call.to_string());
-                labels.insert(made);
+                self.known([text(3)].iter().filter(|source| !source.is_empty()), &labels, whole);
+                labels.insert(text(1));
             }
             "histogram_quantile" => {
-                self.known([&"le".to_owned()].into_iter(), &labels, &call.to_string());
+                self.known([&"le".to_owned()].into_iter(), &labels, whole);
                 labels.remove("le");
             }
+            _ if AGGREGATIONS.contains(&name) => labels.clear(),
             _ => {}
         }
         labels
     }
 
-    fn known<'b>(&mut self, wanted: impl Iterator<Item = &'b String>, there: &BTreeSet<String>, of: &str) {
+    fn known<'b>(&mut self, wanted: impl Iterator<Item = &'b String>, there: &BTreeSet<String>, whole: &Expr) {
         for label in wanted.filter(|label| !there.contains(*label)) {
-            self.faults.push(format!("there is no label {label} in {of}"));
+            self.faults.push(format!("there is no label {label} in {whole}"));
         }
     }
 }

@@ -51,6 +51,9 @@ const CONTRACT: [&str; 36] = [
 /// The rules compare half a minute with the half minute before it, so the first comparison takes a minute.
 const DEADLINE: Duration = Duration::from_secs(75);
 
+/// A range that reaches back to the beginning of the test.
+const WHOLE_TEST: &str = "10m";
+
 /// An expression that has to have a result.
 #[derive(Debug)]
 struct Wanted {
@@ -104,6 +107,19 @@ fn wanted(rules: &[(String, String, String)], queries: &[grafana::Query]) -> Vec
             all.push(Wanted { place, expression: query.expression.clone(), legend });
         }
     }
+    let expressions = rules.iter().map(|(.., expression)| expression);
+    let selectors: BTreeSet<String> = expressions
+        .chain(queries.iter().map(|query| &query.expression))
+        .flat_map(|one| promql::selectors(one))
+        .collect();
+    let selector = |selector| {
+        // A rule's result may be there for a moment only.
+        let expression = format!("last_over_time({selector}[{WHOLE_TEST}])");
+        Wanted { place: "selector".to_owned(), expression, legend: Vec::new() }
+    };
+    all.extend(selectors.into_iter().map(selector));
+    // It exists for the alerts that fire, and not for the others.
+    all.retain(|one| !promql::metrics(&one.expression).contains("ALERTS"));
     all
 }
 
@@ -159,9 +175,12 @@ fn every_expression_of_rules_and_dashboards_has_a_result_and_asks_for_what_exist
     let mut faults = evaluate(&prometheus, wanted(&rules, &queries), began + DEADLINE);
     eprintln!("{} expressions are evaluated after {:?}", wanted(&rules, &queries).len(), began.elapsed());
 
-    let mut inventory = Inventory::of(&prometheus.query(r#"{__name__=~".+"}"#));
-    for state in ["pending", "firing"] {
-        let labels = [("alertname", ""), ("alertstate", state), ("severity", ""), ("component", ""), ("job", "")];
+    let seen = prometheus.evaluate(&format!(r#"last_over_time({{__name__=~".+"}}[{WHOLE_TEST}])"#));
+    let mut inventory = Inventory::of(&seen.expect("Prometheus names what it has seen"));
+    for (state, severity) in
+        [("pending", "critical"), ("firing", "critical"), ("firing", "warning"), ("firing", "info")]
+    {
+        let labels = [("alertname", "any"), ("alertstate", state), ("severity", severity), ("component", "any")];
         inventory.add("ALERTS", &labels);
     }
     for (place, expressions) in &expressions {

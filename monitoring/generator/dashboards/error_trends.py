@@ -13,7 +13,7 @@ from .promql import FLOW, HOUR, SCRAPER, count, share
 from .tables import Column, table
 
 STAGES = "champion_run_failures_total"
-NOT_OK = 'grpc_code!~"OK|unknown"'
+NOT_OK = 'grpc_code!="OK"'
 
 
 def kinds(window: str) -> list[tuple[str, str]]:

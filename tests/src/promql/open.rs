@@ -1,7 +1,6 @@
 //! The expression without its filters.
 
-use promql_parser::parser::token::{T_LAND, TokenType};
-use promql_parser::parser::{BinaryExpr, Call, Expr};
+use super::parse::{Binary, Expr, compares, parse};
 
 /// Returns expressions each of which has to have a result, also while all is well:
 ///
@@ -14,64 +13,45 @@ use promql_parser::parser::{BinaryExpr, Call, Expr};
 /// When it is no expression.
 #[must_use]
 pub fn opened(expression: &str) -> Vec<String> {
-    let tree = promql_parser::parser::parse(expression).unwrap_or_else(|error| panic!("{expression}: {error}"));
+    let tree = parse(expression).unwrap_or_else(|error| panic!("{expression}: {error}"));
     sides(tree).into_iter().map(|side| open(side).to_string()).collect()
 }
 
 fn sides(tree: Expr) -> Vec<Expr> {
     match tree {
-        Expr::Binary(binary) if binary.op.to_string() == "or" => {
-            sides(*binary.lhs).into_iter().chain(sides(*binary.rhs)).collect()
+        Expr::Binary(binary) if binary.operator == "or" => {
+            sides(*binary.left).into_iter().chain(sides(*binary.right)).collect()
         }
-        Expr::Paren(inner) if matches!(&*inner.expr, Expr::Binary(binary) if binary.op.to_string() == "or") => {
-            sides(*inner.expr)
+        Expr::Paren(inner, tail) if tail.is_empty() => {
+            let within = sides(*inner);
+            if within.len() > 1 {
+                within
+            } else {
+                within.into_iter().map(|one| Expr::Paren(Box::new(one), String::new())).collect()
+            }
         }
         other => vec![other],
     }
 }
 
 fn open(tree: Expr) -> Expr {
-    let boxed = |inner: Box<Expr>| Box::new(open(*inner));
     match tree {
-        Expr::Binary(binary) => open_binary(binary),
-        Expr::Aggregate(mut aggregate) => {
-            aggregate.expr = boxed(aggregate.expr);
-            Expr::Aggregate(aggregate)
+        Expr::Binary(binary) => {
+            let (left, right) = (Box::new(open(*binary.left)), Box::new(open(*binary.right)));
+            let boolean = binary.boolean || compares(&binary.operator);
+            let operator = if binary.operator == "unless" { "and".to_owned() } else { binary.operator };
+            Expr::Binary(Binary { left, right, boolean, operator, ..binary })
         }
-        Expr::Paren(mut inner) => {
-            inner.expr = boxed(inner.expr);
-            Expr::Paren(inner)
+        Expr::Call { name, grouping, arguments } => {
+            let mut arguments: Vec<Expr> = arguments.into_iter().map(open).collect();
+            if name == "absent" && arguments.len() == 1 {
+                arguments.remove(0)
+            } else {
+                Expr::Call { name, grouping, arguments }
+            }
         }
-        Expr::Unary(mut inner) => {
-            inner.expr = boxed(inner.expr);
-            Expr::Unary(inner)
-        }
-        Expr::Subquery(mut inner) => {
-            inner.expr = boxed(inner.expr);
-            Expr::Subquery(inner)
-        }
-        Expr::Call(call) => open_call(call),
+        Expr::Negative(inner) => Expr::Negative(Box::new(open(*inner))),
+        Expr::Paren(inner, tail) => Expr::Paren(Box::new(open(*inner)), tail),
         other => other,
     }
-}
-
-fn open_binary(mut binary: BinaryExpr) -> Expr {
-    binary.lhs = Box::new(open(*binary.lhs));
-    binary.rhs = Box::new(open(*binary.rhs));
-    if binary.op.is_comparison_operator() {
-        binary.modifier.get_or_insert_default().return_bool = true;
-    }
-    if binary.op.to_string() == "unless" {
-        binary.op = TokenType::new(T_LAND);
-    }
-    Expr::Binary(binary)
-}
-
-fn open_call(mut call: Call) -> Expr {
-    let mut arguments: Vec<Box<Expr>> = call.args.args.into_iter().map(|argument| Box::new(open(*argument))).collect();
-    if call.func.name == "absent" && arguments.len() == 1 {
-        return *arguments.remove(0);
-    }
-    call.args.args = arguments;
-    Expr::Call(call)
 }

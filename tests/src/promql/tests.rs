@@ -39,7 +39,6 @@ fn a_renamed_metric_a_wrong_label_and_a_wrong_value_are_each_named() {
         (r#"rows_total{status="failure"}"#, "rows_total has no status=\"failure\""),
         (r#"rows_total{status!="failure"}"#, "rows_total has no status=\"failure\""),
         (r#"rows_total{status=~"failed|broken"}"#, "rows_total has no status=\"broken\""),
-        (r#"rows_total{scraper=~"full.*"}"#, "rows_total has no scraper=\"full.*\""),
         (r#"up{job="praser"}"#, "up has no job=\"praser\""),
         (r#"absent(up{job="praser"})"#, "up has no job=\"praser\""),
         ("sum by (table) (rows_total)", "there is no label table"),
@@ -69,6 +68,32 @@ fn an_alert_is_opened_so_that_only_a_broken_one_is_empty() {
     for (expression, expected) in cases {
         assert_eq!(opened(expression), expected, "{expression}");
     }
+}
+
+#[test]
+fn the_tree_keeps_what_binds_and_prints_what_was_read() {
+    let same = [
+        "a or b and c unless d == e + f * g ^ -h",
+        "sum by (a, b) (rate(x{c=\"d\",e!~\"f|g\"}[5m] offset 1h)) / on (a) group_left (z) y",
+        "max_over_time((a - b)[1h:1m]) > bool 2",
+        "(a > 1) * 19800 % 86400",
+        "vector(1e9) + 0.05",
+    ];
+    for expression in same {
+        assert_eq!(parse(expression).expect("an expression").to_string(), expression);
+    }
+    let Ok(Expr::Binary(sum)) = parse("a - b - c * d") else { panic!("a difference") };
+    assert_eq!((sum.left.to_string().as_str(), sum.right.to_string().as_str()), ("a - b", "c * d"));
+    assert_eq!(parse("sum(a) by (b)").map(|tree| tree.to_string()).as_deref(), Ok("sum by (b) (a)"));
+    for wrong in ["a >", "a{b}", "(a", "a b", "sum by (1) (a)", "a[5m", "\"a", "a ! b", ""] {
+        assert!(parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn selectors_are_listed_without_their_ranges() {
+    let found = selectors("sum(increase(a_total{x=~\"y.*\"}[5m] offset 1h)) > 2 and b");
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [r#"a_total{x=~"y.*"}"#, "b"]);
 }
 
 #[test]
