@@ -2,7 +2,7 @@
 """Pictures of the dashboards with life in them, from nothing: the whole stack on free ports, a Prometheus with the
 product's rules that scrapes it every second, `champion metrics-demo`, then `preview.py`. Nothing is left running.
 
-    demo.py [--out FOLDER] [--pictures FOLDER] [--for DURATION]
+    demo.py [--out FOLDER] [--pictures FOLDER | --no-pictures] [--for DURATION]
     demo.py --stay                                   stays until Ctrl-C and draws nothing: to fire alerts by hand
 
 The alerts have the time constants of `overrides/fast.toml`, so that some fire within the minutes this takes.
@@ -28,6 +28,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import browser
 from fields import IST
 
 HERE = Path(__file__).resolve().parent
@@ -103,7 +104,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "target" / "dashboards")
     parser.add_argument("--pictures", type=Path, default=ROOT / "docs" / "images")
-    parser.add_argument("--for", dest="duration", default="5m", help="how long the stack is driven, such as 90s or 5m")
+    parser.add_argument("--for", dest="duration", default="4m", help="how long the stack is driven, such as 90s or 5m")
+    parser.add_argument("--no-pictures", action="store_true", help="draw the page only: no browser is needed")
     parser.add_argument("--stay", action="store_true", help="leave it running until Ctrl-C, without a demonstration")
     parser.add_argument("--overrides", type=Path, default=MONITORING / "overrides" / "fast.toml", metavar="FILE")
     parser.add_argument("--champion", type=Path, default=ROOT / "target" / "debug" / "champion")
@@ -111,6 +113,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not (prometheus := shutil.which("prometheus")):
         parser.error("no program 'prometheus' on the PATH: run `make tools`")
+    if not (options.stay or options.no_pictures):
+        browser.find()
     work = Path(tempfile.mkdtemp(prefix="champion-preview."))
     try:
         draw(options, prometheus, work)
@@ -141,6 +145,8 @@ def stay(data: Path, endpoints: dict[str, Any], prometheus: str) -> None:
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             time.sleep(1)
+    # A second Ctrl-C does not interrupt the stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def draw(options: argparse.Namespace, prometheus: str, work: Path) -> None:
@@ -169,10 +175,11 @@ def draw(options: argparse.Namespace, prometheus: str, work: Path) -> None:
             subprocess.run(demo, check=True)
             keep_up(options.champion, data, f"http://{address}")
             warehouse = f"http://{endpoints['embedded-warehouse']['http']}"
+            pictures = [] if options.no_pictures else ["--pictures", options.pictures]
             minutes = (time.time() - begin + 5) / 60
             subprocess.run(
                 [sys.executable, HERE / "preview.py", "--prometheus", f"http://{address}", "--warehouse", warehouse,
-                 "--out", options.out, "--pictures", options.pictures, "--minutes", f"{minutes:.2f}",
+                 "--out", options.out, *pictures, "--minutes", f"{minutes:.2f}",
                  "--scrape-seconds", "1"],
                 check=True,
             )  # fmt: skip

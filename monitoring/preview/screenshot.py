@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+import browser
 from PIL import Image
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -25,20 +24,12 @@ FLAGS = (
 LIMIT = 200_000
 
 
-def browser() -> str:
-    """The program, or an error that says which one is missing."""
-    for name in BROWSERS:
-        if found := shutil.which(name):
-            return found
-    raise FileNotFoundError(f"none of {', '.join(BROWSERS)} is installed; --no-pictures does without")
-
-
 def take(page: Path, fragment: str, size: tuple[int, int], target: Path) -> int:
     """Writes a picture of a part of the page; returns its bytes."""
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw.png"
         command = [
-            browser(),
+            browser.find(),
             *FLAGS,
             f"--user-data-dir={folder}/profile",
             f"--window-size={size[0]},{size[1]}",
