@@ -45,6 +45,7 @@ monitoring-check: tools
 	@promtool test rules monitoring/prometheus/tests/*.test.yml
 	@$(CHAMPION_PYTHON) monitoring/coverage.py
 	@$(CHAMPION_PYTHON) monitoring/grafana/test_check.py --quiet
+	@$(CHAMPION_PYTHON) monitoring/preview/test_preview.py --quiet
 	@$(CHAMPION_PYTHON) monitoring/grafana/check.py
 	@monitoring/alertmanager/check.sh
 
