@@ -27,7 +27,7 @@ def stats(values: list[tuple[str, Series]], panel: Json, size: tuple[int, int]) 
     large = int(max(13, min(42, room / longest, high * (0.42 if len(values) > 1 else 0.5))))
     tiles = []
     for (name, one), text in zip(values, texts, strict=True):
-        tint = fields.colour(one.values[-1], field, INK)
+        tint = fields.colour(one.values[-1], overrides_of(panel, name), INK)
         style = f"background:{tint};color:#fff" if fill else f"color:{tint}"
         label = f'<span class="name{"" if fill else " plain"}">{escape(name)}</span>' if len(values) > 1 else ""
         tiles.append(

@@ -192,7 +192,7 @@ def _annotations() -> list[Json]:
         mark(
             "Alerts",
             RED,
-            'max by (alertname, severity) (ALERTS{alertstate="firing",severity=~"critical|warning"})',
+            'max by (alertname, severity) (ALERTS{alertstate="firing",alertname!="DeadMansSwitch"})',
             "{{alertname}}",
             "{{severity}}",
             enable=False,

@@ -14,6 +14,7 @@ from .palette import (
     NONE_IS_BETTER,
     NONE_IS_GOOD,
     NONE_WANTED,
+    PLAIN,
     REACHED,
     RED,
     UP_OR_DOWN,
@@ -58,26 +59,7 @@ def build(limits: Limits) -> Dashboard:
                 mappings=NO_DATE,
             ),
         ),
-        (
-            3,
-            stat(
-                "Critical",
-                "Critical alerts that fire: each needs a person now.",
-                [Query(f'count(ALERTS{{{FIRING},severity="critical"}}) or vector(0)', "firing")],
-                thresholds=NONE_IS_GOOD,
-                fill=True,
-            ),
-        ),
-        (
-            3,
-            stat(
-                "Warnings",
-                "Warnings that fire: look at them today.",
-                [Query(f'count(ALERTS{{{FIRING},severity="warning"}}) or vector(0)', "firing")],
-                thresholds=NONE_IS_BETTER,
-                fill=True,
-            ),
-        ),
+        (6, _firing()),
         (
             3,
             stat(
@@ -131,6 +113,23 @@ def build(limits: Limits) -> Dashboard:
     )
 
 
+def _firing() -> dict[str, object]:
+    levels = {"critical": NONE_IS_GOOD, "warning": NONE_IS_BETTER, "info": PLAIN}
+    none = " or ".join(f'label_replace(vector(0), "severity", "{level}", "", "")' for level in levels)
+    panel = stat(
+        "Alerts that fire",
+        "Critical: a person is needed now. Warning: look at it today. Info: to be known; the dead man's switch is one.",
+        [Query(f"count by (severity) (ALERTS{{{FIRING}}}) or {none}", "{{severity}}")],
+        decimals=0,
+        fill=True,
+    )
+    panel["fieldConfig"]["overrides"] = [
+        {"matcher": {"id": "byName", "options": level}, "properties": [{"id": "thresholds", "value": colours}]}
+        for level, colours in levels.items()
+    ]
+    return panel
+
+
 def _late() -> dict[str, object]:
     return table(
         "What is late",
@@ -164,7 +163,7 @@ def _broken() -> dict[str, object]:
             Column("firing", f"count by ({by}) (ALERTS{{{FIRING}}})", decimals=0),
             Column(
                 "for",
-                f"time() - min by ({by}) (ALERTS_FOR_STATE and ignoring (alertstate) ALERTS{{{FIRING}}})",
+                f"time() - min by ({by}) (ALERTS_FOR_STATE) and on ({by}) ALERTS{{{FIRING}}}",
                 "s",
                 decimals=0,
             ),
