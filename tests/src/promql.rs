@@ -153,8 +153,13 @@ impl<'a> Walk<'a> {
 
     fn binary(&mut self, binary: &Binary, whole: &Expr) -> BTreeSet<String> {
         let (left, right) = (self.labels_of(&binary.left), self.labels_of(&binary.right));
-        for side in [&left, &right] {
-            self.known(binary.matching.iter().flat_map(|matching| &matching.labels), side, whole);
+        if let Some(Labels { word, labels }) = &binary.matching {
+            // One side alone may have what is ignored; both have to have what they are matched on.
+            let both: BTreeSet<String> = left.union(&right).cloned().collect();
+            let sides = if word == "on" { vec![&left, &right] } else { vec![&both] };
+            for side in sides {
+                self.known(labels.iter(), side, whole);
+            }
         }
         let constant = matches!(*binary.left, Expr::Number(_));
         let mut kept = if constant { right.clone() } else { left };

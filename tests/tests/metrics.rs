@@ -105,7 +105,7 @@ fn the_page_of_metrics_says_what_the_running_services_expose_and_work_adds_no_me
     for (name, (metric, services)) in &after {
         let before = from_the_start.get(name).unwrap_or_else(|| panic!("{name} does not exist from the start"));
         assert_eq!(before, &(metric.clone(), services.clone()), "{name} is another one after a run");
-        assert!(metric.help.ends_with(['.', 's']) && !metric.kind.is_empty(), "{name}: {metric:?}");
+        assert!(!metric.help.is_empty() && !metric.kind.is_empty(), "{name}: {metric:?}");
     }
     let path = programs::root().join("docs/metrics.md");
     let text = std::fs::read_to_string(&path).expect("docs/metrics.md is there");

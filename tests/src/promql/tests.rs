@@ -23,6 +23,7 @@ fn an_expression_over_what_exists_has_no_fault() {
         "histogram_quantile(0.95, sum by (le, table) (rate(latency_seconds_bucket[5m]))) > 60",
         r#"topk(3, sum by (status) (rows_total)) or absent(up{job="parser"})"#,
         r#"rows_total{scraper=~"bhav.*",status!~"failed|success"}"#,
+        "rows_total and ignoring (status) sum without (status) (rows_total)",
         "vector(1)",
     ];
     for expression in good {
@@ -44,6 +45,7 @@ fn a_renamed_metric_a_wrong_label_and_a_wrong_value_are_each_named() {
         ("sum by (table) (rows_total)", "there is no label table"),
         ("sum without (table) (rows_total)", "there is no label table"),
         ("sum by (scraper) (rows_total) and on (source) circuit_breaker_state", "there is no label source"),
+        ("rows_total and ignoring (table) rows_total", "there is no label table"),
         ("sum by (scraper) (sum by (status) (rows_total))", "there is no label scraper"),
         ("histogram_quantile(0.9, sum by (table) (rate(latency_seconds_bucket[5m])))", "there is no label le"),
         (r#"label_replace(rows_total, "a", "$1", "dataset", "(.+)")"#, "there is no label dataset"),
