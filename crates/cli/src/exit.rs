@@ -17,6 +17,8 @@ pub enum Exit {
     Unreachable,
     /// Ended by Ctrl-C.
     Interrupted,
+    /// The reader of the answer has gone, as in `champion runs | head`.
+    Unread,
 }
 
 /// The table of `champion --help`.
@@ -26,7 +28,8 @@ pub const HELP: &str = "Exit codes:
   2    the command line or the configuration makes no sense
   3    incomplete: the exchange has not published what was asked for (backfill: with --strict), or findings remain, or lake and warehouse differ
   4    the services cannot be reached
-  130  interrupted";
+  130  interrupted
+  141  nobody reads the answer any more, as in a pipe to head";
 
 impl Exit {
     /// Returns the process's exit code.
@@ -39,6 +42,7 @@ impl Exit {
             Self::Incomplete => 3,
             Self::Unreachable => 4,
             Self::Interrupted => 130,
+            Self::Unread => 141,
         }
     }
 }

@@ -34,6 +34,9 @@ async fn live(arguments: Arguments) -> Exit {
         }
     };
     let tidies_up = matches!(arguments.command, Command::Up(_) | Command::MetricsDemo(_));
+    if !tidies_up {
+        end_when_nobody_reads();
+    }
     let work = commands::dispatch(arguments);
     let result = if tidies_up {
         // On a signal `up` stops its children in order and `metrics-demo` lifts its faults.
@@ -51,6 +54,18 @@ async fn live(arguments: Arguments) -> Exit {
     });
     telemetry.shutdown(FLUSH).await;
     exit
+}
+
+/// Ends quietly, as other programs do, when the reader of a pipe has gone; `println!` would panic.
+fn end_when_nobody_reads() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let text = info.payload_as_str().unwrap_or_default();
+        if text.starts_with("failed printing to stdout") && text.contains("Broken pipe") {
+            std::process::exit(i32::from(Exit::Unread.code()));
+        }
+        before(info);
+    }));
 }
 
 /// Returns where `run`, `backfill` and `metrics-demo` send their spans unless a variable says otherwise: the stack's own collector.

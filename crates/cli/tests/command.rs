@@ -1,7 +1,7 @@
 //! The built command as a person or a script meets it: exit codes, words, JSON.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -12,14 +12,18 @@ const GOOD: &str =
 /// High below low.
 const BAD: &str = "BBB, BE, 25-Jan-2024, 10.00, 10.00, 9.00, 11.00, 10.50, 10.50, 10.00, 100000, 10.00, 100, -, -";
 
-/// Runs the command in a folder, with nothing of the caller's environment that would point it to a stack.
-fn champion(folder: &Path, arguments: &[&str]) -> Output {
+/// The command in a folder, with nothing of the caller's environment that would point it to a stack.
+fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_champion"));
     for name in ["CHAMPION_DATA", "CHAMPION_ORCHESTRATOR_URL", "CHAMPION_WAREHOUSE_URL", "CHAMPION_LOADER_URL"] {
         command.env_remove(name);
     }
     command.env_remove("OTEL_EXPORTER_OTLP_ENDPOINT").current_dir(folder).args(arguments);
-    command.output().expect("the command runs")
+    command
+}
+
+fn champion(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().expect("the command runs")
 }
 
 fn code(output: &Output) -> Option<i32> {
@@ -78,6 +82,19 @@ fn a_refused_line_is_shown_with_its_number_and_reason() {
     let text = words(&output.stdout);
     assert!(text.contains("line 3") && text.contains("BBB"), "{text}");
     assert!(!text.contains('\u{1b}'), "no colours into a pipe: {text}");
+}
+
+#[test]
+fn a_reader_that_has_gone_ends_the_command_without_a_word() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let name = file(folder.path(), "sec_bhavdata_full_25012024.csv", &[HEADER, GOOD]);
+    let mut command = command(folder.path(), &["validate", &name, "--dataset", "full_bhavcopy"]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+
+    let output = command.stdout(writer).stderr(Stdio::piped()).output().expect("the command runs");
+
+    assert_eq!((code(&output), words(&output.stderr)), (Some(141), String::new()));
 }
 
 #[test]
