@@ -163,7 +163,7 @@ def _broken() -> dict[str, object]:
             Column("firing", f"count by ({by}) (ALERTS{{{FIRING}}})", decimals=0),
             Column(
                 "for",
-                f"time() - min by ({by}) (ALERTS_FOR_STATE) and on ({by}) ALERTS{{{FIRING}}}",
+                f"time() - (min by ({by}) (ALERTS_FOR_STATE) and on ({by}) ALERTS{{{FIRING}}})",
                 "s",
                 decimals=0,
             ),
