@@ -4,10 +4,10 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use champion_market_data::Dataset;
+use champion_market_data::{Dataset, TradeDate, ist_instant};
 use champion_service::config::Spec;
 use champion_service::{ClientTlsConfig, ServerConfig};
-use chrono::NaiveTime;
+use chrono::{DateTime, NaiveTime, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Where the configuration comes from.
@@ -101,20 +101,40 @@ pub struct WatchConfig {
     pub due: DueConfig,
 }
 
-/// By when a session's data is to be in, in IST on the session's own day.
+/// By when a session's data is to be in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DueConfig {
     /// Prices.
-    pub bhavcopy: NaiveTime,
+    pub bhavcopy: DueHour,
     /// VWAP and delivery.
-    pub full_bhavcopy: NaiveTime,
+    pub full_bhavcopy: DueHour,
     /// Corporate actions.
-    pub corporate_actions: NaiveTime,
+    pub corporate_actions: DueHour,
+}
+
+/// An hour in India on the session's own day or some days later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DueHour {
+    /// The hour in IST.
+    pub at: NaiveTime,
+    /// Days after the session, closed ones counted; 0 for its own.
+    pub days_later: u8,
+}
+
+impl DueHour {
+    /// Returns the newest day whose data is to be in at an instant.
+    pub(crate) fn newest(self, now: DateTime<Utc>) -> TradeDate {
+        let today = TradeDate::at(now);
+        let before_the_hour = now < ist_instant(today, self.at.hour(), self.at.minute());
+        let days = usize::from(self.days_later) + usize::from(before_the_hour);
+        (0..days).fold(today, |day, _| day.previous())
+    }
 }
 
 impl DueConfig {
-    pub(crate) const fn of(&self, dataset: Dataset) -> NaiveTime {
+    pub(crate) const fn of(&self, dataset: Dataset) -> DueHour {
         match dataset {
             Dataset::Bhavcopy => self.bhavcopy,
             Dataset::FullBhavcopy => self.full_bhavcopy,

@@ -33,7 +33,8 @@ mod wire;
 
 pub use clock::Clock;
 pub use config::{
-    BackfillConfig, Config, DueConfig, JournalConfig, SPEC, ScheduleConfig, StageConfig, StagesConfig, WatchConfig,
+    BackfillConfig, Config, DueConfig, DueHour, JournalConfig, SPEC, ScheduleConfig, StageConfig, StagesConfig,
+    WatchConfig,
 };
 pub use error::Error;
 pub use journal::JournalError;

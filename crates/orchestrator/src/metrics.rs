@@ -258,7 +258,10 @@ mod tests {
         let midnight = |date: &str| date.parse::<TradeDate>().expect("a date").midnight_ist_unix_seconds().to_string();
         assert_eq!(due("2025-02-24T19:59:59+05:30", "bhavcopy"), midnight("2025-02-21"));
         assert_eq!(due("2025-02-24T20:00:00+05:30", "bhavcopy"), midnight("2025-02-24"));
-        assert_eq!(due("2025-02-24T20:00:00+05:30", "full_bhavcopy"), midnight("2025-02-21"));
+        // Delivery has a day more, weekends and all.
+        assert_eq!(due("2025-02-24T23:00:00+05:30", "full_bhavcopy"), midnight("2025-02-21"));
+        assert_eq!(due("2025-02-25T21:59:00+05:30", "full_bhavcopy"), midnight("2025-02-21"));
+        assert_eq!(due("2025-02-25T22:00:00+05:30", "full_bhavcopy"), midnight("2025-02-24"));
         // 2025-02-26 is Mahashivratri.
         assert_eq!(due("2025-02-26T23:00:00+05:30", "bhavcopy"), midnight("2025-02-25"));
     }

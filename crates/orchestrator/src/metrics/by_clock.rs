@@ -1,7 +1,7 @@
 //! Gauges that are computed when they are read: they change with the hour in India, whether anything runs or not.
 
-use champion_market_data::{Calendar, Dataset, Exchange, TradeDate, ist_instant};
-use chrono::{DateTime, Timelike, Utc};
+use champion_market_data::{Calendar, Dataset, Exchange, TradeDate};
+use chrono::{DateTime, Utc};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntGaugeVec, Opts};
@@ -55,10 +55,7 @@ impl DueTradeDate {
     }
 
     fn due(&self, dataset: Dataset, now: DateTime<Utc>) -> TradeDate {
-        let today = TradeDate::at(now);
-        let hour = self.watch.due.of(dataset);
-        let last = if now < ist_instant(today, hour.hour(), hour.minute()) { today.previous() } else { today };
-        self.calendar.sessions_back(last, 1)
+        self.calendar.sessions_back(self.watch.due.of(dataset).newest(now), 1)
     }
 }
 
