@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .dashboard import Band, Dashboard
 from .limits import Limits
-from .palette import BLUE, GREEN, NONE_IS_BETTER, NONE_WANTED, ORANGE, RED, YELLOW, steps
+from .palette import BLUE, EITHER_STATE, ENOUGH, GREEN, NONE_IS_BETTER, NONE_WANTED, ORANGE, PLAIN, RED, YELLOW, steps
 from .panel import Query, bargauge, gauge, stat, timeseries
 from .promql import DATASET, HOUR, RANGE, SCRAPER, count, newest, series, share
 from .tables import Column, table
@@ -180,24 +180,29 @@ def _by_source(colours: dict[str, object]) -> list[tuple[int, dict[str, object]]
     ]
 
 
+def stocks(*labels: str) -> str:
+    """Distinct symbols by trade date and scraper: a series is born with its value, so no increase shows it."""
+    return f"sum by (date, scraper) ({series(STOCKS, *labels)})"
+
+
 def _ingested(limits: Limits) -> list[tuple[int, dict[str, object]]]:
     return [
         (
             9,
             table(
                 "Stocks ingested",
-                "Distinct symbols of the newest five dates, counted again when a file is read again; red is "
-                "below what a trading day must bring.",
+                "Distinct symbols of the newest five dates, counted again when a file is read again; where a "
+                "trading day has a least number, whether it is reached.",
                 {"date": "trade date", "scraper": "scraper"},
                 [
+                    Column("stocks", f"{stocks(SCRAPER)} > 0", "locale", 0, thresholds=PLAIN, paint="bar"),
                     Column(
-                        "stocks",
-                        f"sum by (date, scraper) ({series(STOCKS, SCRAPER, limits.stock_scrapers)}) > 0",
-                        "locale",
-                        0,
-                        thresholds=steps(RED, (limits.stocks, BLUE)),
-                        paint="bar",
-                    )
+                        "expected",
+                        f"({stocks(SCRAPER, limits.stock_scrapers)} > 0) >= bool {limits.stocks}",
+                        mappings=ENOUGH,
+                        thresholds=EITHER_STATE,
+                        paint="text",
+                    ),
                 ],
                 sort=("trade date", True),
                 alerts=["LowDataVolume"],

@@ -57,6 +57,7 @@ def states(texts: dict[int, tuple[str, str]]) -> list[Json]:
 IN_OR_LATE = states({0: ("late", RED), 1: ("in", GREEN)})
 UP_OR_DOWN = states({0: ("down", RED), 1: ("up", GREEN)})
 REACHED = states({0: ("away", RED), 1: ("answers", GREEN)})
+ENOUGH = states({0: ("too few", RED), 1: ("enough", GREEN)})
 YES_OR_NO = states({0: ("no", GREY), 1: ("yes", BLUE)})
 BREAKER = states({0: ("closed", GREEN), 1: ("half-open", YELLOW), 2: ("open", RED)})
 #: An age of -1 says that it has not happened yet.
