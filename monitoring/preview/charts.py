@@ -202,7 +202,9 @@ def _figure(size: tuple[int, int], span: tuple[float, float]) -> tuple[Figure, A
     axes.patch.set_alpha(0)
     axes.set_xlim(*(datetime.fromtimestamp(time, IST) for time in span))
     axes.xaxis.set_major_locator(matplotlib.dates.AutoDateLocator(minticks=3, maxticks=max(3, size[0] // 90)))
-    axes.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%H:%M", tz=IST))
+    axes.xaxis.set_major_formatter(
+        matplotlib.dates.DateFormatter("%H:%M" if span[1] - span[0] > 240 else "%H:%M:%S", tz=IST)
+    )
     axes.tick_params(colors=FAINT, length=0, labelsize=8.5)
     axes.grid(color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
