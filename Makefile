@@ -14,7 +14,7 @@ MONITORING_TESTS := binary(alerts) or binary(incident) or binary(monitoring) or 
 	proto-lint config-lint dashboards-preview bench chaos fuzz clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Fetch the pinned warehouse engine, once
 	@deploy/setup/fetch-engine.sh
@@ -37,7 +37,7 @@ test: setup tools lint build monitoring-test logs-test ## Everything: lints, ale
 monitoring: ## Render the alert rules and dashboards from their sources
 	@python3 monitoring/generate.py
 
-monitoring-check: tools
+monitoring-check: tools ## Rules, routes, dashboards and runbooks without a stack: rendered, valid, tested at their boundaries
 	@python3 monitoring/generate.py --check
 	@$(CHAMPION_PYTHON) monitoring/test_generator.py --quiet
 	@promtool check rules --lint=all --lint-fatal monitoring/prometheus/rules/*.yml >/dev/null
@@ -77,6 +77,7 @@ logs-test: setup tools build ## A real rsyslogd reads a real run; the services t
 	@"$(CHAMPION_PYTHON)" deploy/compose/test_compose.py
 
 dashboards-preview: setup tools build ## Draw every dashboard from a driven stack: target/dashboards, docs/images
+	@deploy/setup/browser.sh
 	@"$(CHAMPION_PYTHON)" monitoring/preview/demo.py
 
 bench: setup tools ## Measure decoding, a warm run, a backfill, and DuckDB and Polars beside it
