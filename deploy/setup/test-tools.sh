@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests, the lints and the benchmark need beside Rust, outside the build folder and without root where
-# that is possible: a Python environment, Prometheus, Alertmanager, the node exporter, rsyslog, libfaketime, buf, grammars of
+# that is possible: a Python environment, Prometheus, Alertmanager, rsyslog, libfaketime, buf, grammars of
 # Grafana's query languages, cargo-nextest and cargo-deny. A second call does nothing. Prints the folder with the programs;
 # `CHAMPION_TOOLS` moves it.
 set -euo pipefail
@@ -80,7 +80,6 @@ alertmanager() {
         >"$tools/bin/alertmanager"
     chmod +x "$tools/bin/alertmanager"
 }
-node_exporter() { from_debian prometheus-node-exporter node_exporter=prometheus-node-exporter; }
 
 rsyslog() {
     [ -x "$tools/bin/rsyslogd" ] && return
@@ -138,7 +137,6 @@ need cargo "install Rust 1.95 or later"
 python_environment
 prometheus
 alertmanager
-node_exporter
 rsyslog
 faketime
 buf

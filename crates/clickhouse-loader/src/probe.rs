@@ -1,8 +1,10 @@
-//! Whether the warehouse answers, and how many parts its tables are in: asked all the time, loads or none.
+//! Whether the warehouse answers, how many parts its tables are in and how much room its disk has: asked all the time,
+//! loads or none, of whatever ClickHouse it is.
 
 use std::time::Duration;
 
 use champion_market_data::Table;
+use champion_telemetry::DiskGauges;
 use champion_telemetry::metrics::int_gauge_vec;
 use clickhouse::Row;
 use prometheus::{IntGauge, IntGaugeVec, Registry};
@@ -23,12 +25,19 @@ const MOST_TABLES: usize = 64;
 pub(crate) struct Probe {
     up: IntGauge,
     parts: IntGaugeVec,
+    disk: DiskGauges,
 }
 
 #[derive(Debug, Row, Deserialize)]
 struct Parts {
     name: String,
     parts: u64,
+}
+
+#[derive(Debug, Row, Deserialize)]
+struct Room {
+    free: f64,
+    size: f64,
 }
 
 impl Probe {
@@ -45,14 +54,14 @@ impl Probe {
         for table in Table::ALL {
             parts.with_label_values(&[table.as_str()]);
         }
-        Ok(Self { up, parts })
+        Ok(Self { up, parts, disk: DiskGauges::register(registry, "warehouse")? })
     }
 
     /// Asks at once and then at every interval, until the stop.
     pub(crate) async fn keep(self, warehouse: Warehouse, every: Duration, stop: CancellationToken) {
         let mut answered = None;
         loop {
-            let outcome = warehouse.ask_once::<Parts>(&statement(&warehouse), LIMIT).await;
+            let outcome = warehouse.ask_once::<Parts>(&parts(&warehouse), LIMIT).await;
             self.up.set(i64::from(outcome.is_ok()));
             if answered != Some(outcome.is_ok()) {
                 match &outcome {
@@ -64,6 +73,8 @@ impl Probe {
             for row in outcome.unwrap_or_default() {
                 self.parts.with_label_values(&[&row.name]).set(i64::try_from(row.parts).unwrap_or(i64::MAX));
             }
+            let room = warehouse.ask_once::<Room>(&fullest_disk(), LIMIT).await.unwrap_or_default();
+            self.disk.set(room.first().map(|room| (room.free, room.size)));
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(every) => {}
@@ -72,8 +83,15 @@ impl Probe {
     }
 }
 
+/// Asks for the disk with the smallest free share. A bucket says that it has no end, and one that cannot tell is left out.
+fn fullest_disk() -> Statement {
+    let sql = "SELECT toFloat64(unreserved_space) AS free, toFloat64(total_space) AS size FROM system.disks \
+               WHERE total_space > 0 ORDER BY free / size LIMIT 1";
+    Statement { operation: "SELECT", collection: "system.disks".to_owned(), rows: None, sql: sql.to_owned() }
+}
+
 /// Asks for every table of the database, so that one without parts is told as 0.
-fn statement(warehouse: &Warehouse) -> Statement {
+fn parts(warehouse: &Warehouse) -> Statement {
     let database = &warehouse.topology().database;
     let sql = format!(
         "SELECT t.name AS name, max(p.parts) AS parts FROM \

@@ -68,7 +68,6 @@ impl Bound {
 /// Fails when the engine cannot start or the listener breaks.
 pub async fn run(config: Config, bound: Bound, registry: Registry, shutdown: Shutdown) -> Result<(), StartError> {
     let metrics = Metrics::register(&registry)?;
-    champion_telemetry::register_disk(&registry, "warehouse", &config.engine.data)?;
     let readiness = Readiness::default();
     let admin_stop = Shutdown::manual();
     let mut addresses = vec![("http", bound.http_addr)];

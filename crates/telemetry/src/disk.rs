@@ -15,38 +15,62 @@ use prometheus::{Error, GaugeVec, Opts, Registry};
 ///
 /// Fails when the registry already has them.
 pub fn register_disk(registry: &Registry, volume: &'static str, path: &Path) -> Result<(), Error> {
-    registry.register(Box::new(Disk::new(volume, path)?))
+    registry.register(Box::new(Disk { path: path.to_owned(), gauges: DiskGauges::new(volume)? }))
 }
 
-struct Disk {
+/// `champion_disk_free_bytes` and `champion_disk_size_bytes` of a volume whose room somebody else tells. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct DiskGauges {
     volume: &'static str,
-    path: PathBuf,
     free: GaugeVec,
     size: GaugeVec,
 }
 
-impl Disk {
-    fn new(volume: &'static str, path: &Path) -> Result<Self, Error> {
+impl DiskGauges {
+    /// Registers the gauges, NaN until they are set.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the registry already has them.
+    pub fn register(registry: &Registry, volume: &'static str) -> Result<Self, Error> {
+        let gauges = Self::new(volume)?;
+        registry.register(Box::new(gauges.free.clone()))?;
+        registry.register(Box::new(gauges.size.clone()))?;
+        Ok(gauges)
+    }
+
+    fn new(volume: &'static str) -> Result<Self, Error> {
         let gauge = |name: &str, help: &str| GaugeVec::new(Opts::new(name, help), &["volume"]);
-        Ok(Self {
+        let gauges = Self {
             volume,
-            path: path.to_owned(),
             free: gauge("champion_disk_free_bytes", "Bytes that may still be written to the volume's file system.")?,
             size: gauge("champion_disk_size_bytes", "Size of the volume's file system in bytes.")?,
-        })
+        };
+        gauges.set(None);
+        Ok(gauges)
     }
+
+    /// Shows free bytes and size; NaN where nobody knows.
+    pub fn set(&self, room: Option<(f64, f64)>) {
+        let (free, size) = room.unwrap_or((f64::NAN, f64::NAN));
+        self.free.with_label_values(&[self.volume]).set(free);
+        self.size.with_label_values(&[self.volume]).set(size);
+    }
+}
+
+struct Disk {
+    path: PathBuf,
+    gauges: DiskGauges,
 }
 
 impl Collector for Disk {
     fn desc(&self) -> Vec<&Desc> {
-        self.free.desc().into_iter().chain(self.size.desc()).collect()
+        self.gauges.free.desc().into_iter().chain(self.gauges.size.desc()).collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let (free, size) = room(&self.path).unwrap_or((f64::NAN, f64::NAN));
-        self.free.with_label_values(&[self.volume]).set(free);
-        self.size.with_label_values(&[self.volume]).set(size);
-        self.free.collect().into_iter().chain(self.size.collect()).collect()
+        self.gauges.set(room(&self.path));
+        self.gauges.free.collect().into_iter().chain(self.gauges.size.collect()).collect()
     }
 }
 

@@ -18,7 +18,7 @@ pub mod testing;
 pub mod trace_id;
 mod traces;
 
-pub use disk::register_disk;
+pub use disk::{DiskGauges, register_disk};
 pub use error::TelemetryError;
 pub use init::{ServiceIdentity, Telemetry, init, init_interactive};
 pub use prometheus::Registry;
