@@ -82,4 +82,5 @@ PYTHON
 title "Logs with the run's trace id ${run#* }"
 grep -h "${run#* }" "$data"/logs/*.log | head -n 5 | cut -c1-220
 
-title "Done. 'make up' leaves the stack running; then try: champion run, backfill, status, gaps, quarantine list, verify, sources"
+title "Done. 'make up' leaves the stack running; then try: champion run, backfill, status, gaps, quarantine list, verify,
+sources, and champion metrics-demo for everything that monitoring shows (monitoring/README.md)"
