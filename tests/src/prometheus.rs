@@ -32,7 +32,7 @@ impl Prometheus {
     }
 
     /// Starts Prometheus with one job a service and with the product's rules, shortened as
-    /// `monitoring/overrides/fast.toml` says, and lets it tell an Alertmanager.
+    /// `monitoring/overrides/fast.toml` says, lets it tell an Alertmanager, and waits until it has seen every service.
     ///
     /// # Panics
     /// When it does not start or the rules cannot be rendered.
@@ -40,18 +40,28 @@ impl Prometheus {
     pub fn alerting(services: &Client, alertmanager: &Alertmanager) -> Self {
         let (folder, rules) = rendered_rules();
         let alertmanagers = format!("[{{static_configs: [{{targets: ['{}']}}]}}]", alertmanager.address());
-        Self::run(services, &format!("{rules}alerting:\n  alertmanagers: {alertmanagers}\n"), folder)
+        let prometheus = Self::run(services, &format!("{rules}alerting:\n  alertmanagers: {alertmanagers}\n"), folder);
+        prometheus.watches(services)
     }
 
     /// Starts Prometheus with one job a service and with the product's rules, shortened as
-    /// `monitoring/overrides/fast.toml` says.
+    /// `monitoring/overrides/fast.toml` says, and waits until it has seen every service.
     ///
     /// # Panics
     /// When it does not start or the rules cannot be rendered.
     #[must_use]
     pub fn ruling(services: &Client) -> Self {
         let (folder, rules) = rendered_rules();
-        Self::run(services, &rules, folder)
+        Self::run(services, &rules, folder).watches(services)
+    }
+
+    /// Waits for two samples of every service: a counter rises from a sample, and what happens before is not seen.
+    fn watches(self, services: &Client) -> Self {
+        let all = services.services().len();
+        wait_until("two samples of every service", Duration::from_secs(60), || {
+            (self.query("count_over_time(up[1m]) >= 2 and up == 1").len() == all).then_some(())
+        });
+        self
     }
 
     /// Returns the rules that Prometheus has loaded: kind (`alerting` or `recording`), name and expression.
@@ -93,6 +103,7 @@ impl Prometheus {
         let samples = answer["data"]["result"].as_array().cloned().unwrap_or_default();
         Ok(samples.iter().map(|sample| (sample["metric"].clone(), number(&sample["value"][1]))).collect())
     }
+
     fn run(services: &Client, rules: &str, folder: TempDir) -> Self {
         let global = "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}";
         let mut config = format!("{global}\n{rules}scrape_configs:\n");

@@ -28,10 +28,7 @@ fn from_an_alert_its_page_leads_to_the_run_its_trace_and_the_log_lines_that_say_
     // An open circuit breaker would be the reason of the later attempts.
     let stack = Stack::builder().variable("CHAMPION_SCRAPER__BREAKER__MIN_CALLS", "1000").start();
     let alertmanager = Alertmanager::start();
-    let prometheus = Prometheus::alerting(&stack, &alertmanager);
-    wait_until("two samples of every service", IN_TIME, || {
-        (prometheus.query("count_over_time(up[1m]) >= 2").len() == stack.services().len()).then_some(())
-    });
+    let _prometheus = Prometheus::alerting(&stack, &alertmanager);
     stack.post_to_mirror(
         "/__fault",
         &json!({"path": "20240708", "kind": "status_5xx", "status": 503, "count": "forever"}),
