@@ -1,27 +1,34 @@
 //! The exchange mirror's own URLs: fault rules and the log of requests.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use champion_market_data::{Dataset, TradeDate};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 
 /// Answers a rule spoils at most: a demo that is killed leaves nothing that lasts.
 const MOST_ANSWERS: u64 = 40;
 /// The mirror is a process of this machine.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Looks after which a rule that comes back is somebody else's.
-const LOOKS: usize = 3;
 
 /// The mirror of the stack, and what the demo has set there.
 #[derive(Debug)]
 pub(super) struct Mirror {
+    control: Control,
+    /// Paths of the rules that were sent, noted before they are.
+    set: Mutex<Vec<String>>,
+    /// Rules on their way: an interrupted demo lifts them when they have arrived.
+    sending: TaskTracker,
+}
+
+/// The mirror's control URLs.
+#[derive(Debug, Clone)]
+struct Control {
     client: Client,
     url: String,
-    /// Paths of the rules that were sent, noted before they are: an interrupted request may have arrived.
-    set: Mutex<Vec<String>>,
 }
 
 impl Mirror {
@@ -32,7 +39,8 @@ impl Mirror {
     pub(super) fn new(url: &str) -> anyhow::Result<Self> {
         let agent = concat!("champion/", env!("CARGO_PKG_VERSION"));
         let client = Client::builder().timeout(TIMEOUT).user_agent(agent).no_proxy().build()?;
-        Ok(Self { client, url: url.to_owned(), set: Mutex::default() })
+        let control = Control { client, url: url.to_owned() };
+        Ok(Self { control, set: Mutex::default(), sending: TaskTracker::new() })
     }
 
     /// Spoils a day's file of a dataset; `more` are further fields of the rule.
@@ -41,12 +49,14 @@ impl Mirror {
     /// Fails when the mirror does not take the rule.
     pub(super) async fn spoil(&self, dataset: Dataset, date: TradeDate, kind: &str, more: Value) -> anyhow::Result<()> {
         for report in dataset.reports(date) {
-            self.set.lock().unwrap_or_else(PoisonError::into_inner).push(report.path.clone());
+            self.noted().push(report.path.clone());
             let mut rule = json!({"path": report.path, "kind": kind, "count": MOST_ANSWERS});
             if let (Some(rule), Value::Object(more)) = (rule.as_object_mut(), &more) {
                 rule.extend(more.clone());
             }
-            self.ask(Method::POST, "/__fault", &[], Some(rule.to_string())).await?;
+            let control = self.control.clone();
+            let sent = async move { control.ask(Method::POST, "/__fault", &[], Some(rule.to_string())).await };
+            self.sending.spawn(sent).await??;
         }
         Ok(())
     }
@@ -56,19 +66,22 @@ impl Mirror {
     /// # Errors
     /// Fails when the mirror cannot be reached or keeps one.
     pub(super) async fn lift_all(&self) -> anyhow::Result<()> {
-        let paths = std::mem::take(&mut *self.set.lock().unwrap_or_else(PoisonError::into_inner));
-        for path in &paths {
-            let mut left = true;
-            for _ in 0..LOOKS {
-                let answer = self.ask(Method::DELETE, "/__fault", &[("path", path)], None).await?;
-                left = answer["rules"].as_array().is_some_and(|rules| rules.iter().any(|rule| rule["path"] == **path));
-                if !left {
-                    break;
-                }
-            }
-            ensure!(!left, "the mirror keeps its rule for {path}: remove it with DELETE {}/__fault", self.url);
+        self.sending.close();
+        self.sending.wait().await;
+        self.sending.reopen();
+        // A rule is forgotten when it is gone, so that a lift that is interrupted can be repeated.
+        loop {
+            let next = self.noted().last().cloned();
+            let Some(path) = next else { return Ok(()) };
+            let answer = self.control.ask(Method::DELETE, "/__fault", &[("path", &path)], None).await?;
+            let left = answer["rules"].as_array().is_some_and(|rules| rules.iter().any(|rule| rule["path"] == *path));
+            ensure!(!left, "the mirror keeps its rule for {path}: remove it with DELETE {}/__fault", self.control.url);
+            self.noted().retain(|noted| *noted != path);
         }
-        Ok(())
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Vec<String>> {
+        self.set.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells whether the mirror has been asked for a path.
@@ -76,10 +89,12 @@ impl Mirror {
     /// # Errors
     /// Fails when the mirror cannot be reached.
     pub(super) async fn was_asked(&self, path: &str) -> anyhow::Result<bool> {
-        let answer = self.ask(Method::GET, "/__requests", &[("path", path)], None).await?;
+        let answer = self.control.ask(Method::GET, "/__requests", &[("path", path)], None).await?;
         Ok(answer["total"].as_u64().is_some_and(|total| total > 0))
     }
+}
 
+impl Control {
     async fn ask(
         &self,
         method: Method,
