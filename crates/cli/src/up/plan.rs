@@ -121,6 +121,9 @@ fn warehouse(options: &Options, endpoints: &Endpoints) -> anyhow::Result<String>
     options.warehouse_url.clone().or_else(own).context("the warehouse has no address")
 }
 
+/// Ports below those that systems give to outgoing connections: one of these would take the collector's before it starts.
+const COLLECTOR_PORTS: std::ops::Range<u16> = 32_000..32_768;
+
 /// Returns the address of the collector's gRPC port, chosen ahead: the warehouse sends it spans and starts before it,
 /// because the collector keeps them in the warehouse.
 ///
@@ -129,8 +132,16 @@ fn warehouse(options: &Options, endpoints: &Endpoints) -> anyhow::Result<String>
 pub(super) fn collector_address(options: &Options) -> std::io::Result<String> {
     match options.ports {
         Ports::Default => Ok("127.0.0.1:4317".to_owned()),
-        Ports::Auto => Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string()),
+        Ports::Auto => free_of(COLLECTOR_PORTS),
     }
+}
+
+/// Returns the address of a free port, from a place of the range on that is another one for each process.
+fn free_of(ports: std::ops::Range<u16>) -> std::io::Result<String> {
+    let from = std::process::id() as usize % ports.len();
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let port = ports.clone().cycle().skip(from).take(ports.len()).find(free);
+    port.map(|port| format!("127.0.0.1:{port}")).ok_or_else(|| std::io::ErrorKind::AddrInUse.into())
 }
 
 /// Spans go to the stack's own collector, unless the person has set another endpoint, which the children inherit.
