@@ -65,10 +65,10 @@ impl Stages {
         let (scraper, parser) = (&config.scraper, &config.parser);
         let (writer, loader) = (&config.parquet_writer, &config.clickhouse_loader);
         Ok(Self {
-            scraper: Peer::new(Stage::Fetch, "scraper", scraper, ScraperServiceClient::new(channel(scraper)?)),
-            parser: Peer::new(Stage::Parse, "parser", parser, ParserServiceClient::new(channel(parser)?)),
-            writer: Peer::new(Stage::Write, "parquet-writer", writer, WriterServiceClient::new(channel(writer)?)),
-            loader: Peer::new(Stage::Load, "clickhouse-loader", loader, LoaderServiceClient::new(channel(loader)?)),
+            scraper: Peer::new(Stage::Fetch, scraper, ScraperServiceClient::new(channel(scraper)?)),
+            parser: Peer::new(Stage::Parse, parser, ParserServiceClient::new(channel(parser)?)),
+            writer: Peer::new(Stage::Write, writer, WriterServiceClient::new(channel(writer)?)),
+            loader: Peer::new(Stage::Load, loader, LoaderServiceClient::new(channel(loader)?)),
             patience: Patience::new(config),
         })
     }

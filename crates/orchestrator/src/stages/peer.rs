@@ -32,7 +32,6 @@ impl Patience {
 #[derive(Debug)]
 pub(super) struct Peer<C> {
     stage: Stage,
-    name: &'static str,
     url: String,
     deadline: Duration,
     attempts: u32,
@@ -41,10 +40,10 @@ pub(super) struct Peer<C> {
 }
 
 impl<C: Clone> Peer<C> {
-    pub(super) fn new(stage: Stage, name: &'static str, config: &StageConfig, client: C) -> Self {
+    pub(super) fn new(stage: Stage, config: &StageConfig, client: C) -> Self {
         let (url, deadline, attempts) = (config.url.clone(), config.deadline(), config.attempts.get());
         let unavailable = Duration::from_secs(config.unavailable_seconds);
-        Self { stage, name, url, deadline, attempts, unavailable, client }
+        Self { stage, url, deadline, attempts, unavailable, client }
     }
 
     /// Calls the stage until it answers, the patience ends or the orchestrator stops.
@@ -106,7 +105,7 @@ impl<C: Clone> Peer<C> {
 
     /// Tells of a wait: the first time aloud, then quietly.
     fn tell(&self, failures: u32, status: &Status, feed: &Feed) {
-        let (stage, url, reason) = (self.name, &self.url, message_of(status));
+        let (stage, url, reason) = (self.stage.service(), &self.url, message_of(status));
         if failures == 1 {
             feed.push(Event::Waiting { stage: self.stage, reason: format!("{stage} at {url}: {reason}") });
             warn!(stage, url, reason, "stage does not do its work; it is asked again");
@@ -118,9 +117,9 @@ impl<C: Clone> Peer<C> {
     fn failed(&self, trouble: Trouble, status: &Status) -> StageError {
         let reason = message_of(status);
         let message = match trouble {
-            Trouble::Away => format!("the {} at {} cannot be reached: {reason}", self.name, self.url),
-            Trouble::Busy => format!("the {} gave up for now: {reason}", self.name),
-            Trouble::Answered(kind) => format!("the {} says {}: {reason}", self.name, kind.as_str()),
+            Trouble::Away => format!("the {} at {} cannot be reached: {reason}", self.stage.service(), self.url),
+            Trouble::Busy => format!("the {} gave up for now: {reason}", self.stage.service()),
+            Trouble::Answered(kind) => format!("the {} says {}: {reason}", self.stage.service(), kind.as_str()),
             Trouble::BadAnswer | Trouble::Stopped => reason,
         };
         StageError { stage: self.stage, trouble, message }
@@ -128,7 +127,7 @@ impl<C: Clone> Peer<C> {
 
     /// Makes the error for an answer that does not fit the question.
     pub(super) fn bad_answer(&self, reason: impl std::fmt::Display) -> StageError {
-        let message = format!("the {}'s answer does not fit the question: {reason}", self.name);
+        let message = format!("the {}'s answer does not fit the question: {reason}", self.stage.service());
         StageError { stage: self.stage, trouble: Trouble::BadAnswer, message }
     }
 
@@ -154,7 +153,7 @@ mod tests {
         (stages.backoff_initial_ms, stages.backoff_max_ms) = (1, 20);
         stages.clickhouse_loader.attempts = std::num::NonZeroU32::MIN;
         stages.clickhouse_loader.unavailable_seconds = unavailable_seconds;
-        let peer = Peer::new(Stage::Load, "clickhouse-loader", &stages.clickhouse_loader, ());
+        let peer = Peer::new(Stage::Load, &stages.clickhouse_loader, ());
         let back = Instant::now() + away;
         let call = |(), _| async move {
             if Instant::now() < back { Err(Status::unavailable("no warehouse")) } else { Ok(Response::new(7)) }
