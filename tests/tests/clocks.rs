@@ -98,7 +98,7 @@ fn promise_22_prices_are_served_while_delivery_is_late_and_are_not_touched_when_
 
     // Three days later the file is there.
     fleet.clear_faults();
-    for service in ["scraper", "orchestrator"] {
+    for service in WITH_A_CLOCK {
         fleet.stop(service);
         fleet.set_variable(service, "FAKETIME", "@2024-07-11 14:30:00");
         fleet.start(service);

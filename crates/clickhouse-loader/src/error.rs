@@ -1,7 +1,7 @@
 //! What can go wrong with a load, and what it means to the caller.
 
 use champion_lake::{LakeError, LakeErrorKind};
-use champion_market_data::{Exchange, Table, TradeDate};
+use champion_market_data::{Exchange, Sha256, Table, TradeDate};
 use champion_service::ErrorKind;
 use thiserror::Error;
 
@@ -37,6 +37,16 @@ pub enum LoadError {
         key: String,
         /// What is wrong with it.
         source: serde_json::Error,
+    },
+    /// A reference names content that no manifest knows.
+    #[error(
+        "curated {key}: neither its manifest nor the history names content with sha256 {sha256}; run the session again"
+    )]
+    Unknown {
+        /// Key of the curated file.
+        key: String,
+        /// The content.
+        sha256: Sha256,
     },
     /// A file of refused rows is not what its reference says.
     #[error("quarantine {key}: {source}")]
@@ -129,6 +139,7 @@ impl LoadError {
             Self::Curated { .. } | Self::Manifest { .. } | Self::Quarantine { .. } | Self::Mismatch { .. } => {
                 ErrorKind::Corrupt
             }
+            Self::Unknown { .. } => ErrorKind::NotFound,
             Self::Busy => ErrorKind::Unavailable,
             Self::Stale { .. } => ErrorKind::Precondition,
             Self::Ambiguous { .. } => ErrorKind::Invalid,

@@ -4,13 +4,13 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use champion_market_data::{CuratedArtifact, QuarantineArtifact};
+use champion_market_data::artifact::{CuratedKey, QuarantineKey};
 use champion_proto::loader::v1::loader_service_server::{LoaderService, LoaderServiceServer};
 use champion_proto::loader::v1::{
     Finding as WireFinding, LoadRequest, LoadResponse, MigrateRequest, MigrateResponse, Receipt as WireReceipt,
     ReconcileRequest, ReconcileResponse,
 };
-use champion_proto::{WireError, parse_name};
+use champion_proto::{WireError, parse_name, parse_reference};
 use champion_retry::Deadline;
 use champion_service::ErrorKind;
 use champion_telemetry::{context, grpc};
@@ -19,6 +19,7 @@ use tracing::error;
 
 use crate::loader::{Loader, Receipt, Run};
 use crate::migration::Migrator;
+use crate::quarantine::SetAside;
 use crate::reconciliation::{Finding, Reconciliation, Scope};
 
 /// The generated service over a [`Loader`] and a [`Migrator`].
@@ -47,13 +48,17 @@ impl LoaderService for Grpc {
     async fn load(&self, request: Request<LoadRequest>) -> Result<Response<LoadResponse>, Status> {
         let deadline = self.deadline(&request);
         let LoadRequest { run_id, curated, quarantine } = request.into_inner();
-        let artifacts = curated.into_iter().map(CuratedArtifact::try_from).collect::<Result<Vec<_>, WireError>>()?;
-        let refused =
-            quarantine.into_iter().map(QuarantineArtifact::try_from).collect::<Result<Vec<_>, WireError>>()?;
+        let named = |reference| parse_reference::<CuratedKey>("curated", reference);
+        let named = curated.iter().map(named).collect::<Result<Vec<_>, WireError>>()?;
+        let set_aside = |reference| {
+            let (key, sha256) = parse_reference::<QuarantineKey>("quarantine", reference)?;
+            Ok(SetAside { key, sha256 })
+        };
+        let refused = quarantine.iter().map(set_aside).collect::<Result<Vec<_>, WireError>>()?;
         let run = Run { run_id, trace_id: context::current_trace_id() };
         let receipts = self
             .loader
-            .load(&artifacts, &refused, &run, deadline)
+            .load_named(&named, &refused, &run, deadline)
             .await
             .map_err(|error| status(error.kind(), &error, "load failed"))?;
         Ok(Response::new(LoadResponse { receipts: receipts.into_iter().map(WireReceipt::from).collect() }))

@@ -1,7 +1,8 @@
 //! The lake's history of a session: the files that corrections took the place of.
 
 use champion_lake::{Lake, LakeError};
-use champion_market_data::{ArtifactRef, Sha256};
+use champion_market_data::ArtifactRef;
+use champion_market_data::artifact::{CuratedKey, HistoryKey};
 use tracing::warn;
 
 use crate::LoadError;
@@ -29,10 +30,10 @@ pub(crate) async fn versions(lake: &Lake, id: &SessionVersion) -> Result<Vec<Ses
 
 /// Lists the versions of a session in the history, with their keys, oldest first.
 async fn listed(lake: &Lake, id: &SessionVersion) -> Result<Vec<(String, SessionVersion)>, LakeError> {
-    let folder = folder(id);
+    let session = CuratedKey { table: id.table, exchange: id.exchange, trade_date: id.trade_date };
     let mut found: Vec<(String, SessionVersion)> = Vec::new();
-    for key in lake.list(&folder).await? {
-        let Some((version, sha256)) = key.strip_prefix(&folder).and_then(version_and_hash) else { continue };
+    for key in lake.list(&session.history_folder()).await? {
+        let Ok(HistoryKey { version, sha256, .. }) = key.parse() else { continue };
         found.push((key, SessionVersion { version, sha256, ..*id }));
     }
     found.sort_by_key(|(_, found)| found.version);
@@ -46,34 +47,9 @@ async fn listed(lake: &Lake, id: &SessionVersion) -> Result<Vec<(String, Session
     Ok(found)
 }
 
-fn folder(id: &SessionVersion) -> String {
-    let key = id.history_key();
-    key.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned())
-}
-
-/// Reads `/v<version>-<sha256>.parquet`.
-fn version_and_hash(name: &str) -> Option<(u32, Sha256)> {
-    let (version, sha256) = name.strip_prefix("/v")?.strip_suffix(".parquet")?.split_once('-')?;
-    Some((version.parse().ok()?, sha256.parse().ok()?))
-}
-
 async fn read(lake: &Lake, key: String, id: SessionVersion) -> Result<Session, LoadError> {
     let bytes = lake.size(&key).await?.ok_or_else(|| LakeError::NotFound { key: key.clone() })?;
     let reference = ArtifactRef { key: key.clone(), sha256: id.sha256, bytes, rows: 0 };
     let bytes = lake.get_verified(&reference).await?;
     curated::session(bytes, key, id, None).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_of_the_history_is_read_back() {
-        let sha256 = Sha256::of(b"x");
-        assert_eq!(version_and_hash(&format!("/v12-{sha256}.parquet")), Some((12, sha256)));
-        for name in ["/v12.parquet", "/v-ab.parquet", "/v1-ab.parquet", "/v1-ab.manifest.json", ""] {
-            assert_eq!(version_and_hash(name), None, "{name}");
-        }
-    }
 }

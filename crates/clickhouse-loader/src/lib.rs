@@ -38,7 +38,7 @@ pub use fingerprint::Fingerprint;
 pub use loader::{Bounds, Loader, Receipt, Run};
 pub use metrics::Metrics;
 pub use migration::{MigrationError, Migrator, SchemaState};
-pub use quarantine::QuarantineError;
+pub use quarantine::{QuarantineError, SetAside};
 pub use reconciliation::{Finding, FindingKind, Reconciliation, Scope};
 pub use run::{IDENTITY, RunError, run};
 pub use topology::{Identifier, InvalidIdentifier, Topology};

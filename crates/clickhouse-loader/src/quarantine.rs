@@ -1,8 +1,9 @@
 //! Rows set aside on the way: from the lake's JSON lines into the table `quarantine`.
 
 use bytes::Bytes;
-use champion_lake::Lake;
-use champion_market_data::QuarantineArtifact;
+use champion_lake::{Lake, LakeError};
+use champion_market_data::Sha256;
+use champion_market_data::artifact::{QuarantineKey, RawSource};
 use champion_retry::Deadline;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,15 @@ use tracing::{debug, info};
 
 use crate::warehouse::{Statement, Warehouse};
 use crate::{LoadError, Run};
+
+/// Which file of refused rows is meant; what it is of, its key says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetAside {
+    /// The key.
+    pub key: QuarantineKey,
+    /// Hash of the file.
+    pub sha256: Sha256,
+}
 
 /// Why a file of refused rows is not what its reference says. Nothing of it is loaded.
 #[derive(Debug, Error)]
@@ -23,17 +33,19 @@ pub enum QuarantineError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// The number of lines is not that of the reference.
-    #[error("expected {expected} rows, found {found}")]
-    Rows {
-        /// Rows of the reference.
-        expected: u64,
-        /// Lines of the file.
-        found: u64,
+    /// The bytes are not those of the reference.
+    #[error("expected sha256 {expected}, found {found}")]
+    Hash {
+        /// Hash of the reference.
+        expected: Sha256,
+        /// Hash of the bytes.
+        found: Sha256,
     },
-    /// The key does not say which decoder refused the rows.
-    #[error("the key does not end with the decoder's version, such as -d1.jsonl")]
-    Decoder,
+    /// The parser's report does not name the rows, and no line says that the whole file is refused.
+    #[error(
+        "the parser's report does not name these rows; have the session parsed again (`champion quarantine replay`)"
+    )]
+    NotInReport,
     /// The table does not hold what was sent.
     #[error("the warehouse holds {found} of its {expected} lines")]
     Incomplete {
@@ -72,34 +84,51 @@ struct NewRow<'a> {
 
 const TABLE: &str = "quarantine";
 
+/// Line about a whole file that is refused.
+const WHOLE_FILE: u64 = 0;
+
 /// Loads the rows of one file, exactly once in effect: the table's key is the source's line, and the token of the insert
 /// is the file's hash.
+///
+/// The raw bytes that the rows come from have to be in the lake with their facts, and the parser's report, where there is
+/// one, to name the file; of a file that is refused whole there is none.
 pub(crate) async fn load(
     lake: &Lake,
     warehouse: &Warehouse,
-    artifact: &QuarantineArtifact,
+    file: &SetAside,
     run: &Run,
     now: DateTime<Utc>,
     deadline: Deadline,
 ) -> Result<(), LoadError> {
-    let key = &artifact.artifact.key;
-    let bytes = lake.get_verified(&artifact.artifact).await?;
+    let SetAside { key: QuarantineKey { source, decoder }, sha256 } = file;
+    let key = file.key.to_string();
     let refused = |source| LoadError::Quarantine { key: key.clone(), source };
-    let lines = parse(&bytes, artifact.artifact.rows).map_err(refused)?;
-    let decoder = decoder_version(key).ok_or(QuarantineError::Decoder).map_err(refused)?;
+    let _facts = lake.raw_facts(source, now).await?;
+    let bytes = lake.get(&key).await?.ok_or_else(|| LakeError::NotFound { key: key.clone() })?;
+    let found = Sha256::of(&bytes);
+    if found != *sha256 {
+        return Err(refused(QuarantineError::Hash { expected: *sha256, found }));
+    }
+    let lines = parse(&bytes).map_err(refused)?;
+    if !lines.iter().any(|line| line.line == WHOLE_FILE)
+        && let Some(books) = lake.parse_books(source, *decoder).await?
+        && books.quarantine(&file.key).is_none_or(|named| named.sha256 != *sha256)
+    {
+        return Err(refused(QuarantineError::NotInReport));
+    }
     if lines.is_empty() {
         return Ok(());
     }
-    let body = encode(&lines, artifact, decoder, run, now);
-    let token = artifact.artifact.sha256.to_string();
+    let body = encode(&lines, &file.key, run, now);
+    let token = sha256.to_string();
     let expected = distinct(&lines);
     insert(warehouse, &body, lines.len(), &token, deadline).await?;
-    if held(warehouse, artifact, decoder, deadline).await? < expected {
+    if held(warehouse, &file.key, deadline).await? < expected {
         // The token outlives rows that someone deleted. Rows replace each other, so sending anew is harmless.
         debug!(key, "sending anew under a fresh token");
         let again = format!("{token}-{:016x}", rand::random::<u64>());
         insert(warehouse, &body, lines.len(), &again, deadline).await?;
-        let found = held(warehouse, artifact, decoder, deadline).await?;
+        let found = held(warehouse, &file.key, deadline).await?;
         if found < expected {
             return Err(refused(QuarantineError::Incomplete { expected, found }));
         }
@@ -108,22 +137,15 @@ pub(crate) async fn load(
     Ok(())
 }
 
-fn parse(bytes: &[u8], expected: u64) -> Result<Vec<Line>, QuarantineError> {
-    let lines = bytes
+fn parse(bytes: &[u8]) -> Result<Vec<Line>, QuarantineError> {
+    bytes
         .split(|byte| *byte == b'\n')
         .enumerate()
         .filter(|(_, text)| !text.is_empty())
         .map(|(position, text)| {
             serde_json::from_slice(text).map_err(|source| QuarantineError::Line { line: position + 1, source })
         })
-        .collect::<Result<Vec<Line>, _>>()?;
-    let found = lines.len() as u64;
-    if found == expected { Ok(lines) } else { Err(QuarantineError::Rows { expected, found }) }
-}
-
-/// Reads the decoder's version out of `…-d<version>.jsonl`.
-fn decoder_version(key: &str) -> Option<u32> {
-    key.strip_suffix(".jsonl")?.rsplit_once("-d")?.1.parse().ok()
+        .collect()
 }
 
 fn distinct(lines: &[Line]) -> u64 {
@@ -133,21 +155,23 @@ fn distinct(lines: &[Line]) -> u64 {
     numbers.len() as u64
 }
 
-fn encode(lines: &[Line], artifact: &QuarantineArtifact, decoder: u32, run: &Run, now: DateTime<Utc>) -> Bytes {
+fn encode(lines: &[Line], key: &QuarantineKey, run: &Run, now: DateTime<Utc>) -> Bytes {
+    let QuarantineKey { source, decoder } = key;
+    let lake_key = key.to_string();
     let loaded_at = now.format("%Y-%m-%d %H:%M:%S%.3f").to_string();
     let mut body = Vec::new();
     for line in lines {
         let row = NewRow {
-            dataset: artifact.dataset.as_str(),
-            exchange: artifact.exchange.as_str(),
-            trade_date: artifact.trade_date.to_string(),
-            source_sha256: artifact.source_sha256.to_string(),
-            decoder_version: decoder,
+            dataset: source.dataset.as_str(),
+            exchange: source.exchange.as_str(),
+            trade_date: source.trade_date.to_string(),
+            source_sha256: source.sha256.to_string(),
+            decoder_version: *decoder,
             line_no: line.line,
             code: &line.code,
             reason: &line.reason,
             raw: &line.raw,
-            lake_key: &artifact.artifact.key,
+            lake_key: &lake_key,
             run_id: &run.run_id,
             loaded_at: &loaded_at,
         };
@@ -174,16 +198,12 @@ async fn insert(
 }
 
 /// Counts the distinct lines that the table holds of a source file under one version of the decoder.
-async fn held(
-    warehouse: &Warehouse,
-    artifact: &QuarantineArtifact,
-    decoder: u32,
-    deadline: Deadline,
-) -> Result<u64, LoadError> {
-    let QuarantineArtifact { dataset, exchange, trade_date, source_sha256, .. } = artifact;
+async fn held(warehouse: &Warehouse, key: &QuarantineKey, deadline: Deadline) -> Result<u64, LoadError> {
+    let QuarantineKey { source, decoder } = key;
+    let RawSource { exchange, dataset, trade_date, sha256 } = source;
     let sql = format!(
         "SELECT uniqExact(line_no) AS lines FROM {} WHERE dataset = '{dataset}' AND exchange = '{exchange}' \
-         AND trade_date = '{trade_date}' AND source_sha256 = '{source_sha256}' AND decoder_version = {decoder}",
+         AND trade_date = '{trade_date}' AND source_sha256 = '{sha256}' AND decoder_version = {decoder}",
         warehouse.qualified(TABLE),
     );
     let statement = Statement { operation: "SELECT", collection: TABLE.to_owned(), rows: None, sql };
@@ -199,20 +219,7 @@ mod tests {
     #[test]
     fn a_line_that_cannot_be_read_is_named() {
         let text = format!("{GOOD}\n{{\"line\":8}}\n");
-        let error = parse(text.as_bytes(), 2).expect_err("the second line lacks its code");
+        let error = parse(text.as_bytes()).expect_err("the second line lacks its code");
         assert!(error.to_string().starts_with("line 2: missing field"), "{error}");
-    }
-
-    #[test]
-    fn a_file_of_another_length_than_its_reference_is_refused() {
-        let error = parse(GOOD.as_bytes(), 2).expect_err("one line");
-        assert_eq!(error.to_string(), "expected 2 rows, found 1");
-        assert_eq!(parse(GOOD.as_bytes(), 1).expect("one line")[0].line, 7);
-    }
-
-    #[test]
-    fn the_key_names_the_decoder() {
-        assert_eq!(decoder_version("quarantine/bhavcopy/nse/2025-02-24/ab-d12.jsonl"), Some(12));
-        assert_eq!(decoder_version("quarantine/bhavcopy/nse/2025-02-24/ab.jsonl"), None);
     }
 }

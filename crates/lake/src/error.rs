@@ -1,6 +1,7 @@
 //! What can go wrong with the lake.
 
 use champion_market_data::Sha256;
+use champion_market_data::artifact::Disbelief;
 use thiserror::Error;
 
 /// A failed operation on the lake.
@@ -35,6 +36,16 @@ pub enum LakeError {
         found: Sha256,
         /// Length of the bytes.
         found_bytes: u64,
+    },
+    /// Facts, a report or a manifest that cannot be true: of something else than its key, or of a time that cannot be.
+    #[error(
+        "{key} is not believed: {reason}; have it moved aside (`champion verify --repair`) and run the session again"
+    )]
+    Unbelievable {
+        /// The key.
+        key: String,
+        /// What is wrong.
+        reason: Disbelief,
     },
     /// A create-once key holds other bytes.
     #[error("{key} exists with other bytes and is never rewritten")]
@@ -105,7 +116,7 @@ impl LakeError {
         match self {
             Self::Open { .. } => LakeErrorKind::Invalid,
             Self::NotFound { .. } => LakeErrorKind::NotFound,
-            Self::Corrupt { .. } | Self::Conflict { .. } => LakeErrorKind::Corrupt,
+            Self::Corrupt { .. } | Self::Conflict { .. } | Self::Unbelievable { .. } => LakeErrorKind::Corrupt,
             Self::Store { .. } | Self::Raced { .. } => LakeErrorKind::Unavailable,
         }
     }

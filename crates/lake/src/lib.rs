@@ -18,6 +18,7 @@
 mod error;
 mod folder;
 mod open;
+mod origin;
 mod register;
 mod store;
 #[cfg(feature = "testing")]

@@ -13,6 +13,15 @@ use thiserror::Error;
 
 use crate::{Dataset, Exchange, Table, TradeDate};
 
+mod belief;
+mod books;
+pub mod keys;
+mod read_key;
+
+pub use belief::{Disbelief, MOST_EARLY, MOST_LATE, MOST_VERSIONS, observed_then};
+pub use books::ParseBooks;
+pub use read_key::{CuratedKey, FactsKey, HistoryKey, InvalidKey, QuarantineKey, RawKey, RawSource, StagedKey};
+
 /// A SHA-256 of bytes in the lake; text form is 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sha256([u8; 32]);
@@ -177,73 +186,6 @@ pub struct CuratedArtifact {
     /// When the raw bytes became what we know of the session.
     #[serde(default)]
     pub observed_at: DateTime<Utc>,
-}
-
-/// Keys of the lake. Zones are the first path part.
-pub mod keys {
-    use super::{Dataset, Exchange, Sha256, Table, TradeDate};
-
-    /// Returns the folder of everything received for a dataset and session.
-    #[must_use]
-    pub fn raw_folder(exchange: Exchange, dataset: Dataset, date: TradeDate) -> String {
-        format!("raw/{exchange}/{dataset}/{date}")
-    }
-
-    /// Returns the key of received bytes; `extension` is `csv`, `csv.zip` or `json`.
-    #[must_use]
-    pub fn raw(exchange: Exchange, dataset: Dataset, date: TradeDate, sha256: &Sha256, extension: &str) -> String {
-        format!("{}/{sha256}.{extension}", raw_folder(exchange, dataset, date))
-    }
-
-    /// Returns the key of the response's facts beside received bytes.
-    #[must_use]
-    pub fn raw_facts(exchange: Exchange, dataset: Dataset, date: TradeDate, sha256: &Sha256) -> String {
-        format!("{}/{sha256}.facts.json", raw_folder(exchange, dataset, date))
-    }
-
-    /// Returns the key of a staged table: a function of the raw bytes and of the decoder's version.
-    #[must_use]
-    pub fn staged(table: Table, exchange: Exchange, date: TradeDate, source: &Sha256, decoder: u32) -> String {
-        format!("staged/{table}/{exchange}/{date}/{source}-d{decoder}.arrow")
-    }
-
-    /// Returns the key of the parser's report on raw bytes.
-    #[must_use]
-    pub fn parse_report(
-        dataset: Dataset,
-        exchange: Exchange,
-        date: TradeDate,
-        source: &Sha256,
-        decoder: u32,
-    ) -> String {
-        format!("staged/{dataset}.report/{exchange}/{date}/{source}-d{decoder}.json")
-    }
-
-    /// Returns the key of the rows set aside from raw bytes.
-    #[must_use]
-    pub fn quarantine(dataset: Dataset, exchange: Exchange, date: TradeDate, source: &Sha256, decoder: u32) -> String {
-        format!("quarantine/{dataset}/{exchange}/{date}/{source}-d{decoder}.jsonl")
-    }
-
-    /// Returns the key of the one curated file of a table and session, below a Hive-style folder.
-    #[must_use]
-    pub fn curated(table: Table, exchange: Exchange, date: TradeDate) -> String {
-        let (year, month) = date.month();
-        format!("curated/{table}/exchange={exchange}/year={year}/month={month:02}/{date}.parquet")
-    }
-
-    /// Returns the key of the manifest beside a curated file; the session is done when it stands there.
-    #[must_use]
-    pub fn manifest(table: Table, exchange: Exchange, date: TradeDate) -> String {
-        let (year, month) = date.month();
-        format!("curated/{table}/exchange={exchange}/year={year}/month={month:02}/{date}.manifest.json")
-    }
-
-    /// Returns the key under which an earlier version of a curated file stays readable.
-    #[must_use]
-    pub fn history(table: Table, exchange: Exchange, date: TradeDate, version: u32, sha256: &Sha256) -> String {
-        format!("history/{table}/exchange={exchange}/{date}/v{version}-{sha256}.parquet")
-    }
 }
 
 #[cfg(test)]

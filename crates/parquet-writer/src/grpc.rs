@@ -1,6 +1,6 @@
 //! The wire side: decode, call, encode, map errors.
 
-use champion_market_data::StagedArtifact;
+use champion_market_data::artifact::StagedKey;
 use champion_proto::writer::v1::writer_service_server::WriterService;
 use champion_proto::writer::v1::{
     CollectRequest, CollectResponse, CompactRequest, CompactResponse, VerifyRequest, VerifyResponse, WriteRequest,
@@ -35,10 +35,11 @@ impl Grpc {
 #[async_trait]
 impl WriterService for Grpc {
     async fn write(&self, request: Request<WriteRequest>) -> Result<Response<WriteResponse>, Status> {
-        let WriteRequest { run_id, staged } = request.into_inner();
-        let artifacts = staged.into_iter().map(StagedArtifact::try_from).collect::<Result<Vec<_>, WireError>>()?;
+        let WriteRequest { run_id, staged_keys } = request.into_inner();
+        let key = |key: &String| parse_name::<StagedKey>("staged_keys", key);
+        let keys = staged_keys.iter().map(key).collect::<Result<Vec<_>, WireError>>()?;
         let run = Run { run_id, trace_id: context::current_trace_id() };
-        let written = self.publisher.write_all(&artifacts, &run).await.map_err(status)?;
+        let written = self.publisher.write_keys(&keys, &run).await.map_err(status)?;
         Ok(Response::new(WriteResponse { written: written.into_iter().map(WireWritten::from).collect() }))
     }
 

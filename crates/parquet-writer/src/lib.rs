@@ -1,7 +1,7 @@
 //! The parquet-writer service: staged tables become curated Parquet, atomically.
 //!
-//! It stands between the parser and the clickhouse-loader. `Write` takes references to Arrow IPC in the lake, checks that
-//! each is the table it claims to be, encodes it ([`Encoding`]: the same rows give the same bytes) and publishes it as
+//! It stands between the parser and the clickhouse-loader. `Write` takes keys of Arrow IPC in the lake, traces each to
+//! the parser's report and the raw facts, checks that it is the table of its key, encodes it ([`Encoding`]: the same rows give the same bytes) and publishes it as
 //! the one file of its table, exchange and trade date. The manifest is written last ([`Manifest`]); a corrected file
 //! becomes the next version and the earlier one stays readable under `history/` ([`Publisher`]).
 //!
@@ -15,6 +15,7 @@ mod error;
 mod grpc;
 mod manifest;
 mod metrics;
+mod origin;
 mod parquet_file;
 mod publisher;
 mod run;

@@ -1,7 +1,7 @@
 //! The manifest beside a curated file: the session is done when it stands there.
 
 use bytes::Bytes;
-use champion_market_data::artifact::keys;
+use champion_market_data::artifact::{CuratedKey, Disbelief, keys};
 use champion_market_data::{
     ArtifactRef, CuratedArtifact, Exchange, RowCounts, Sha256, StagedArtifact, Table, TradeDate,
 };
@@ -42,7 +42,6 @@ pub struct Manifest {
     /// The trace of that run, 32 hex digits; null outside a trace.
     pub trace_id: Option<String>,
     /// When the raw bytes became what we know of the session, in UTC.
-    #[serde(default)]
     pub observed_at: DateTime<Utc>,
     /// When the file was published, in UTC.
     pub published_at: DateTime<Utc>,
@@ -68,6 +67,21 @@ impl Manifest {
     #[must_use]
     pub fn key_of(staged: &StagedArtifact) -> String {
         keys::manifest(staged.table, staged.exchange, staged.trade_date)
+    }
+
+    /// Returns the session that the manifest says it is of.
+    #[must_use]
+    pub const fn session(&self) -> CuratedKey {
+        CuratedKey { table: self.table, exchange: self.exchange, trade_date: self.trade_date }
+    }
+
+    /// Tells whether the manifest is the session's, its books balance, and its version and time can be.
+    ///
+    /// # Errors
+    /// [`Disbelief`] says what is wrong with it.
+    pub fn believe(&self, session: CuratedKey, now: DateTime<Utc>) -> Result<(), Disbelief> {
+        session.believe(&self.curated(), now)?;
+        if self.counts.conserved() { Ok(()) } else { Err(Disbelief::Books) }
     }
 
     /// Reads a manifest.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use champion_lake::{Lake, Seen, Turn};
-use champion_market_data::artifact::keys;
+use champion_lake::{Lake, LakeError, Seen, Turn};
+use champion_market_data::artifact::{CuratedKey, Disbelief, HistoryKey, MOST_VERSIONS, keys};
 use champion_market_data::columnar::SCHEMA_VERSION;
-use champion_market_data::{ArtifactRef, CuratedArtifact, Sha256, StagedArtifact};
+use champion_market_data::{ArtifactRef, CuratedArtifact, Sha256, StagedArtifact, Table};
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt};
 use tokio::sync::Semaphore;
@@ -59,7 +59,23 @@ impl Publisher {
         Self { lake, encoding, metrics, clock, at_once, permits, locks: Arc::default() }
     }
 
-    /// Publishes the artifacts, several at once, and returns the outcomes in the order of the call.
+    pub(crate) const fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    pub(crate) const fn at_once(&self) -> usize {
+        self.at_once
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
+    }
+
+    pub(crate) fn note_failure(&self, table: Table) {
+        self.metrics.failed(table);
+    }
+
+    /// Publishes artifacts that were traced to their source, several at once, and returns the outcomes in the order of the call.
     ///
     /// Every artifact is tried, also after another one failed: what could be published needs no second try.
     ///
@@ -141,7 +157,7 @@ impl Publisher {
         let (parquet, sha256) = self.encode(bytes, staged).await?;
         let key = keys::curated(staged.table, staged.exchange, staged.trade_date);
         let version = match &published {
-            None => 1 + self.newest_in_history(staged).await?,
+            None => 1 + self.newest_in_history(session_of(staged)).await?,
             // The same content: the file is missing or short, or other staged bytes hold the same rows.
             Some(manifest) if manifest.sha256 == sha256 => {
                 let stands = self.stands(manifest).await?;
@@ -162,7 +178,7 @@ impl Publisher {
                     Err(WriteError::EarlierVersionLost { .. }) if manifest.staged_sha256 == staged.artifact.sha256 => {}
                     kept => kept?,
                 }
-                let version = manifest.version + 1;
+                let version = self.next_version(manifest).await?;
                 let replacement = Replacement { version, sha256, bytes: parquet.len() as u64 };
                 seen = self.announce(manifest, Some(replacement), turn, seen).await?;
                 version
@@ -195,11 +211,21 @@ impl Publisher {
     }
 
     /// Returns the newest earlier version that is kept, or 0: a session whose manifest was lost counts on from there.
-    async fn newest_in_history(&self, staged: &StagedArtifact) -> Result<u32, WriteError> {
-        let StagedArtifact { table, exchange, trade_date, .. } = staged;
-        let kept = self.lake.list(&format!("history/{table}/exchange={exchange}/{trade_date}")).await?;
-        let version = |key: &String| key.rsplit_once("/v")?.1.split_once('-')?.0.parse().ok();
-        Ok(kept.iter().filter_map(version).max().unwrap_or(0))
+    async fn newest_in_history(&self, session: CuratedKey) -> Result<u32, WriteError> {
+        let kept = self.lake.list(&session.history_folder()).await?;
+        let versions = kept.iter().filter_map(|key| key.parse::<HistoryKey>().ok()).map(|kept| kept.version);
+        Ok(versions.filter(|version| *version <= MOST_VERSIONS).max().unwrap_or(0))
+    }
+
+    /// Returns the version after all that is known of the session: a manifest may have come back from a backup.
+    async fn next_version(&self, manifest: &Manifest) -> Result<u32, WriteError> {
+        let session = manifest.session();
+        let version = 1 + manifest.version.max(self.newest_in_history(session).await?);
+        if version <= MOST_VERSIONS {
+            return Ok(version);
+        }
+        let reason = Disbelief::Version { version, most: MOST_VERSIONS };
+        Err(LakeError::Unbelievable { key: session.manifest(), reason }.into())
     }
 
     /// Tells whether the curated file is the manifest's. Only where a correction was cut off its bytes have to be read: a
@@ -245,7 +271,11 @@ impl Publisher {
         let key = Manifest::key_of(staged);
         let (bytes, seen) = self.lake.get_seen(&key).await?;
         let Some(bytes) = bytes else { return Ok((None, seen)) };
-        let manifest = Manifest::from_json(&bytes).map_err(|source| WriteError::Manifest { key, source })?;
+        let manifest =
+            Manifest::from_json(&bytes).map_err(|source| WriteError::Manifest { key: key.clone(), source })?;
+        // One of the year 9999 would be newer than every correction.
+        let believed = manifest.believe(session_of(staged), (self.clock)());
+        believed.map_err(|reason| LakeError::Unbelievable { key, reason })?;
         Ok((Some(manifest), seen))
     }
 
@@ -261,8 +291,19 @@ impl Publisher {
             .unwrap_or_else(|source| Err(WriteError::CutOff { key: staged.artifact.key.clone(), source }))
     }
 
-    /// Copies the published file to the history before it is replaced.
+    /// Copies the published file and its manifest to the history before they are replaced.
     async fn keep_in_history(&self, manifest: &Manifest) -> Result<(), WriteError> {
+        self.keep_file(manifest).await?;
+        let key = HistoryKey { session: manifest.session(), version: manifest.version, sha256: manifest.sha256 };
+        let settled = Manifest { replaced_by: None, ..manifest.clone() };
+        match self.lake.put_if_absent(&key.manifest(), settled.to_json()).await {
+            // The version was kept before, by a run of its own: the same file, since when it was first known.
+            Ok(_) | Err(LakeError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn keep_file(&self, manifest: &Manifest) -> Result<(), WriteError> {
         let Manifest { table, exchange, trade_date, version, sha256, .. } = *manifest;
         let key = keys::history(table, exchange, trade_date, version, &sha256);
         let curated = ArtifactRef { key: manifest.key.clone(), sha256, bytes: manifest.bytes, rows: manifest.rows };
@@ -276,6 +317,10 @@ impl Publisher {
             Err(_) => Err(WriteError::EarlierVersionLost { key: manifest.key.clone(), version, expected: sha256 }),
         }
     }
+}
+
+fn session_of(staged: &StagedArtifact) -> CuratedKey {
+    CuratedKey { table: staged.table, exchange: staged.exchange, trade_date: staged.trade_date }
 }
 
 fn unchanged(manifest: &Manifest) -> Written {

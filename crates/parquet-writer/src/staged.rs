@@ -11,7 +11,7 @@ use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, SortField};
 use bytes::Bytes;
-use champion_market_data::{StagedArtifact, Table, TradeDate};
+use champion_market_data::{Exchange, StagedArtifact, Table, TradeDate};
 use thiserror::Error;
 
 use crate::parquet_file;
@@ -51,6 +51,16 @@ pub enum StagedError {
         /// Days since 1970-01-01 in the row, as a date where it is one.
         found: String,
     },
+    /// A row belongs to another exchange.
+    #[error("row {row}: expected the exchange {expected}, found {found:?}")]
+    Exchange {
+        /// 0-based row.
+        row: usize,
+        /// Code of the key's exchange.
+        expected: &'static str,
+        /// Code in the row, cut after 40 letters.
+        found: String,
+    },
     /// Two rows have the same natural key, so that the warehouse would keep one of them only.
     #[error("row {row} repeats the natural key of an earlier row")]
     DuplicateKey {
@@ -62,9 +72,10 @@ pub enum StagedError {
 /// Reads staged bytes (IPC file or stream) as one batch that holds what the reference promises.
 ///
 /// # Errors
-/// [`StagedError`] when the columns, the number of rows, a trade date or the uniqueness of the natural key is wrong.
+/// [`StagedError`] when the columns, the number of rows, an exchange, a trade date or the uniqueness of the natural key is
+/// wrong.
 pub(crate) fn read(bytes: &Bytes, staged: &StagedArtifact) -> Result<RecordBatch, StagedError> {
-    let rows = read_rows(bytes, staged.table, staged.trade_date)?;
+    let rows = read_rows(bytes, staged.table, staged.exchange, staged.trade_date)?;
     if rows.num_rows() as u64 != staged.artifact.rows {
         return Err(StagedError::Rows { expected: staged.artifact.rows, found: rows.num_rows() as u64 });
     }
@@ -74,8 +85,13 @@ pub(crate) fn read(bytes: &Bytes, staged: &StagedArtifact) -> Result<RecordBatch
 /// Reads staged bytes of which no reference is at hand, only the session.
 ///
 /// # Errors
-/// [`StagedError`] when the columns, a trade date or the uniqueness of the natural key is wrong.
-pub(crate) fn read_rows(bytes: &Bytes, table: Table, trade_date: TradeDate) -> Result<RecordBatch, StagedError> {
+/// [`StagedError`] when the columns, an exchange, a trade date or the uniqueness of the natural key is wrong.
+pub(crate) fn read_rows(
+    bytes: &Bytes,
+    table: Table,
+    exchange: Exchange,
+    trade_date: TradeDate,
+) -> Result<RecordBatch, StagedError> {
     let batches: Vec<RecordBatch> = if bytes.starts_with(FILE_MAGIC) {
         FileReader::try_new(Cursor::new(bytes), None)?.collect::<Result<_, _>>()?
     } else {
@@ -89,6 +105,7 @@ pub(crate) fn read_rows(bytes: &Bytes, table: Table, trade_date: TradeDate) -> R
         [batch] => batch.clone().with_schema(table.schema())?,
         _ => concat_batches(&table.schema(), &batches)?,
     };
+    check_exchange(&rows, table, exchange)?;
     check_trade_date(&rows, table, trade_date)?;
     check_keys(&rows, table)?;
     Ok(rows)
@@ -116,6 +133,19 @@ fn check_schema(batch: &RecordBatch, table: Table) -> Result<(), StagedError> {
         expected: describe(expected.fields(), found.fields()),
         found: describe(found.fields(), expected.fields()),
     })
+}
+
+/// The exchange is the first column of every table's key.
+fn check_exchange(rows: &RecordBatch, table: Table, exchange: Exchange) -> Result<(), StagedError> {
+    let column = rows.column_by_name(table.spec().key[0]).expect("the schema was checked");
+    let expected = exchange.code();
+    match column.as_string::<i32>().iter().position(|code| code != Some(expected)) {
+        None => Ok(()),
+        Some(row) => {
+            let found = column.as_string::<i32>().value(row).chars().take(40).collect();
+            Err(StagedError::Exchange { row, expected, found })
+        }
+    }
 }
 
 fn check_trade_date(rows: &RecordBatch, table: Table, trade_date: TradeDate) -> Result<(), StagedError> {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use champion_market_data::RawArtifact;
+use champion_market_data::artifact::RawKey;
+use champion_proto::parse_name;
 use champion_proto::parser::v1 as wire;
 use champion_proto::parser::v1::parse_response::Outcome;
-use champion_proto::required;
 use champion_service::ErrorKind;
 use tonic::{Request, Response, Status, async_trait};
 use tracing::error;
@@ -29,17 +29,17 @@ impl ParserGrpc {
 #[async_trait]
 impl wire::parser_service_server::ParserService for ParserGrpc {
     async fn parse(&self, request: Request<wire::ParseRequest>) -> Result<Response<wire::ParseResponse>, Status> {
-        let wire::ParseRequest { run_id, raw, again } = request.into_inner();
-        let raw: RawArtifact = required("raw", raw)?.try_into()?;
+        let wire::ParseRequest { run_id, raw_key, again } = request.into_inner();
+        let raw: RawKey = parse_name("raw_key", &raw_key)?;
         let parse = self.parser.parse(&run_id, &raw, again).await.map_err(|error| status(&raw, &error))?;
         Ok(Response::new(parse.into()))
     }
 }
 
-fn status(raw: &RawArtifact, error: &ParseError) -> Status {
+fn status(raw: &RawKey, error: &ParseError) -> Status {
     let kind = error.kind();
     if kind == ErrorKind::Internal || kind == ErrorKind::Corrupt {
-        error!(dataset = %raw.dataset, trade_date = %raw.trade_date, %error, "parse failed");
+        error!(key = %raw, %error, "parse failed");
     }
     kind.status(error.to_string())
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use champion_decode::{DECODER_VERSION, Limits, Refusal, Request};
 use champion_lake::{Lake, LakeError};
-use champion_market_data::artifact::keys;
+use champion_market_data::artifact::RawKey;
 use champion_market_data::{ArtifactRef, RawArtifact};
 use champion_telemetry::semconv;
+use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
 use tokio::sync::Semaphore;
 use tracing::{info, info_span, warn};
@@ -44,25 +45,31 @@ pub struct Parser {
     limits: Limits,
     workers: Arc<Semaphore>,
     metrics: Metrics,
+    clock: fn() -> DateTime<Utc>,
 }
 
 impl Parser {
-    /// Makes a parser over a lake.
+    /// Makes a parser over a lake; `clock` bounds the times that are believed.
     #[must_use]
-    pub fn new(config: &Config, lake: Lake, metrics: Metrics) -> Self {
+    pub fn new(config: &Config, lake: Lake, metrics: Metrics, clock: fn() -> DateTime<Utc>) -> Self {
         let workers = Arc::new(Semaphore::new(config.workers()));
-        Self { lake, limits: config.limits.into(), workers, metrics }
+        Self { lake, limits: config.limits.into(), workers, metrics, clock }
     }
 
     /// Parses one raw file, or finds that it has been parsed; `again` decodes it all the same.
     ///
+    /// What the file is, its key says; its length and since when it is known, the facts beside it.
+    ///
     /// # Errors
-    /// [`ParseError`] when the raw bytes are not there or not what they should be, or when the lake fails.
-    pub async fn parse(&self, run_id: &str, raw: &RawArtifact, again: bool) -> Result<Parse, ParseError> {
-        check(raw)?;
-        let RawArtifact { dataset, exchange, trade_date, artifact: source, .. } = raw;
-        let report_key = keys::parse_report(*dataset, *exchange, *trade_date, &source.sha256, DECODER_VERSION);
-        if !again && let Some(mut report) = self.done_before(&report_key, raw).await? {
+    /// [`ParseError`] when raw bytes or facts are not there or not what they should be, or when the lake fails.
+    pub async fn parse(&self, run_id: &str, key: &RawKey, again: bool) -> Result<Parse, ParseError> {
+        let raw = &self.lake.raw_facts(&key.source, (self.clock)()).await?;
+        if raw.artifact.key != key.to_string() {
+            return Err(ParseError::Invalid(format!("raw_key: the facts beside {key} name {}", raw.artifact.key)));
+        }
+        let RawArtifact { dataset, trade_date, artifact: source, .. } = raw;
+        let report_key = key.source.report(DECODER_VERSION);
+        if !again && let Some(mut report) = self.done_before(&report_key, key).await? {
             info!(%dataset, %trade_date, run_id, "parsed before");
             known_since(&mut report, raw);
             return Ok(Parse::Parsed { report, reused: true });
@@ -98,8 +105,8 @@ impl Parser {
         Ok(Parse::Parsed { report, reused: false })
     }
 
-    /// Returns the report of an earlier parse while everything it names is there.
-    async fn done_before(&self, report_key: &str, raw: &RawArtifact) -> Result<Option<Report>, LakeError> {
+    /// Returns the report of an earlier parse while everything it names is there and of these bytes.
+    async fn done_before(&self, report_key: &str, raw: &RawKey) -> Result<Option<Report>, LakeError> {
         let Some(bytes) = self.lake.get(report_key).await? else { return Ok(None) };
         let report: Report = match serde_json::from_slice(&bytes) {
             Ok(report) => report,
@@ -108,7 +115,8 @@ impl Parser {
                 return Ok(None);
             }
         };
-        if report.source_sha256 != raw.artifact.sha256 {
+        if !report.is_of(raw) {
+            warn!(key = report_key, "the report is of other bytes; the file is parsed again");
             return Ok(None);
         }
         for artifact in report.artifacts() {
@@ -164,13 +172,4 @@ impl Parser {
 /// Bytes that come back after a correction are known anew since then; what they hold is the same.
 fn known_since(report: &mut Report, raw: &RawArtifact) {
     report.staged.iter_mut().for_each(|staged| staged.observed_at = raw.observed_at);
-}
-
-/// A reference whose key is not where such bytes lie comes from no scraper.
-fn check(raw: &RawArtifact) -> Result<(), ParseError> {
-    let folder = keys::raw_folder(raw.exchange, raw.dataset, raw.trade_date);
-    if raw.artifact.key.strip_prefix(&folder).is_some_and(|rest| rest.starts_with('/')) {
-        return Ok(());
-    }
-    Err(ParseError::Invalid(format!("raw.artifact.key: {} is not below {folder}", raw.artifact.key)))
 }

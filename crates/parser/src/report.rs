@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use champion_decode::{DECODER_VERSION, Decoded};
+use champion_market_data::artifact::{QuarantineKey, RawKey, RawSource, StagedKey};
 use champion_market_data::columnar::SCHEMA_VERSION;
 use champion_market_data::{
     ArtifactRef, Dataset, Era, Exchange, RawArtifact, RowCounts, Sha256, StagedArtifact, TradeDate,
@@ -69,6 +70,21 @@ impl Report {
             quarantine,
             staged,
         }
+    }
+
+    /// Tells whether the report is this decoder's on these bytes, and names nothing but what is made of them.
+    pub(crate) fn is_of(&self, raw: &RawKey) -> bool {
+        let Self { dataset, exchange, trade_date, source_sha256: sha256, decoder_version, .. } = *self;
+        let is_made_of_it = |staged: &StagedArtifact| {
+            let key = StagedKey { table: staged.table, source: raw.source, decoder: DECODER_VERSION };
+            dataset.tables().contains(&staged.table) && staged.artifact.key == key.to_string()
+        };
+        let set_aside = QuarantineKey { source: raw.source, decoder: DECODER_VERSION }.to_string();
+        RawSource { exchange, dataset, trade_date, sha256 } == raw.source
+            && decoder_version == DECODER_VERSION
+            && self.counts.conserved()
+            && self.staged.iter().all(is_made_of_it)
+            && self.quarantine.iter().all(|rows| rows.key == set_aside)
     }
 
     /// Returns everything the report says was written.

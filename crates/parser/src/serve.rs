@@ -22,7 +22,7 @@ pub async fn run(config: Config, listeners: Listeners, registry: Registry, shutd
     config.validate()?;
     let lake = Lake::open(&config.lake.folder)?;
     let metrics = Metrics::register(&registry, TradeDate::at(Utc::now()))?;
-    let parser = Parser::new(&config, lake, metrics);
+    let parser = Parser::new(&config, lake, metrics, Utc::now);
     let service = ParserServiceServer::new(ParserGrpc::new(parser)).max_decoding_message_size(MAX_MESSAGE_BYTES);
     Server::new(listeners, registry, &config.server)
         .add_service(service)

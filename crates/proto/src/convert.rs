@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use champion_market_data::artifact::{MOST_VERSIONS, observed_then};
 use champion_market_data::{
     ArtifactRef, CuratedArtifact, QuarantineArtifact, RawArtifact, RowCounts, Sha256, StagedArtifact, TradeDate,
 };
@@ -63,6 +64,24 @@ pub fn parse_instant(field: &'static str, text: &str) -> Result<DateTime<Utc>, W
     if (0..=9999).contains(&at.year()) { Ok(at) } else { Err(invalid(field, &"its year in UTC has not four digits")) }
 }
 
+/// Parses the time at which bytes of a session were observed: no time before the session, and none in the future.
+fn parse_observed(text: &str, trade_date: TradeDate) -> Result<DateTime<Utc>, WireError> {
+    let at = parse_instant("observed_at", text)?;
+    observed_then(at, trade_date, Utc::now()).map_err(|error| invalid("observed_at", &error))?;
+    Ok(at)
+}
+
+/// Parses a reference: a key of the kind that is asked for, and the hash of what lies there.
+///
+/// # Errors
+/// [`WireError`] names the field.
+pub fn parse_reference<K: FromStr>(field: &'static str, reference: &wire::Reference) -> Result<(K, Sha256), WireError>
+where
+    K::Err: Display,
+{
+    Ok((parse_name(field, &reference.key)?, parse_name("sha256", &reference.sha256)?))
+}
+
 /// Formats an instant for the wire: RFC 3339, UTC, with all its digits.
 #[must_use]
 pub fn instant(at: DateTime<Utc>) -> String {
@@ -101,16 +120,23 @@ impl From<ArtifactRef> for wire::ArtifactRef {
     }
 }
 
+impl From<&ArtifactRef> for wire::Reference {
+    fn from(artifact: &ArtifactRef) -> Self {
+        Self { key: artifact.key.clone(), sha256: artifact.sha256.to_string() }
+    }
+}
+
 impl TryFrom<wire::RawArtifact> for RawArtifact {
     type Error = WireError;
 
     fn try_from(message: wire::RawArtifact) -> Result<Self, WireError> {
+        let trade_date = parse_date("trade_date", &message.trade_date)?;
         Ok(Self {
             artifact: required("artifact", message.artifact)?.try_into()?,
             dataset: parse_name("dataset", &message.dataset)?,
             exchange: parse_name("exchange", &message.exchange)?,
-            trade_date: parse_date("trade_date", &message.trade_date)?,
-            observed_at: parse_instant("observed_at", &message.observed_at)?,
+            trade_date,
+            observed_at: parse_observed(&message.observed_at, trade_date)?,
         })
     }
 }
@@ -187,14 +213,15 @@ impl TryFrom<wire::StagedArtifact> for StagedArtifact {
     type Error = WireError;
 
     fn try_from(message: wire::StagedArtifact) -> Result<Self, WireError> {
+        let trade_date = parse_date("trade_date", &message.trade_date)?;
         Ok(Self {
             artifact: required("artifact", message.artifact)?.try_into()?,
             table: parse_name("table", &message.table)?,
             exchange: parse_name("exchange", &message.exchange)?,
-            trade_date: parse_date("trade_date", &message.trade_date)?,
+            trade_date,
             source_sha256: parse_name("source_sha256", &message.source_sha256)?,
             counts: required("counts", message.counts)?.try_into()?,
-            observed_at: parse_instant("observed_at", &message.observed_at)?,
+            observed_at: parse_observed(&message.observed_at, trade_date)?,
         })
     }
 }
@@ -220,14 +247,18 @@ impl TryFrom<wire::CuratedArtifact> for CuratedArtifact {
         if message.version == 0 {
             return Err(WireError::Missing("version"));
         }
+        if message.version > MOST_VERSIONS {
+            return Err(invalid("version", &format!("{} is above {MOST_VERSIONS}", message.version)));
+        }
+        let trade_date = parse_date("trade_date", &message.trade_date)?;
         Ok(Self {
             artifact: required("artifact", message.artifact)?.try_into()?,
             table: parse_name("table", &message.table)?,
             exchange: parse_name("exchange", &message.exchange)?,
-            trade_date: parse_date("trade_date", &message.trade_date)?,
+            trade_date,
             source_sha256: parse_name("source_sha256", &message.source_sha256)?,
             version: message.version,
-            observed_at: parse_instant("observed_at", &message.observed_at)?,
+            observed_at: parse_observed(&message.observed_at, trade_date)?,
         })
     }
 }
@@ -277,6 +308,22 @@ mod tests {
     }
 
     #[test]
+    fn promise_41_no_time_on_the_wire_lies_before_its_session_or_in_the_future() {
+        let artifact = ArtifactRef { key: "raw/x.csv".to_owned(), sha256: Sha256::of(b"x"), bytes: 1, rows: 0 };
+        let trade_date = TradeDate::from_ymd(2025, 2, 24).expect("a date");
+        let (dataset, exchange) = (champion_market_data::Dataset::Bhavcopy, Exchange::Nse);
+        for (at, can_be) in
+            [("9999-12-31T23:59:59Z", false), ("1990-01-01T00:00:00Z", false), ("2025-02-24T12:00:00Z", true)]
+        {
+            let observed_at = at.parse().expect("an instant");
+            let raw = RawArtifact { artifact: artifact.clone(), dataset, exchange, trade_date, observed_at };
+            let received = RawArtifact::try_from(wire::RawArtifact::from(raw));
+            let named = |error: WireError| matches!(error, WireError::Invalid { field: "observed_at", .. });
+            assert_eq!(received.map_err(named).map(|_| ()), if can_be { Ok(()) } else { Err(true) }, "{at}");
+        }
+    }
+
+    #[test]
     fn a_refusal_is_short_however_long_the_text_was() {
         let long = "x\u{1}".repeat(100_000);
         for error in [
@@ -299,7 +346,7 @@ mod tests {
                 trade_date: TradeDate::from_ymd(2025, 2, day).expect("a date"),
                 source_sha256: Sha256::of(b"y"),
                 counts: RowCounts { rows_in: rows + quarantined, published: rows, quarantined, filtered: 0 },
-                observed_at: DateTime::from_timestamp_micros(i64::from(day) * 1_000_001).expect("an instant"),
+                observed_at: DateTime::from_timestamp_micros(1_740_000_000_000_001 + i64::from(day)).expect("an instant"),
             };
             let wire = wire::StagedArtifact::from(staged.clone());
             prop_assert_eq!(StagedArtifact::try_from(wire), Ok(staged));

@@ -6,7 +6,7 @@
 mod convert;
 mod error;
 
-pub use convert::{instant, parse_date, parse_instant, parse_name, required};
+pub use convert::{instant, parse_date, parse_instant, parse_name, parse_reference, required};
 pub use error::WireError;
 
 /// Package `champion.artifact.v1`: references to what lies in the lake.

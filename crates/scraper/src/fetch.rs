@@ -107,7 +107,7 @@ impl Fetcher {
         let exchange = Exchange::new(config, &lake, clock.clone(), &metrics)?;
         let almanac = Almanac::new(lake.clone());
         let (in_flight, lately) = (InFlight::default(), Arc::default());
-        Ok(Self { store: RawStore::new(lake), exchange, almanac, clock, metrics, in_flight, lately })
+        Ok(Self { store: RawStore::new(lake, clock.clone()), exchange, almanac, clock, metrics, in_flight, lately })
     }
 
     /// Fetches one report, or tells why there is none.

@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use champion_lake::{Lake, LakeError, Turn};
-use champion_market_data::artifact::keys;
+use champion_market_data::artifact::{Disbelief, FactsKey, keys};
 use champion_market_data::{ArtifactRef, Dataset, Exchange, RawArtifact, Sha256, TradeDate};
 use champion_retry::Deadline;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use tracing::warn;
 
-use crate::FetchError;
 use crate::facts::{Facts, Refusal};
+use crate::{Clock, FetchError};
 
 /// How the key of facts ends.
 const FACTS: &str = ".facts.json";
@@ -18,11 +18,12 @@ const FACTS: &str = ".facts.json";
 #[derive(Debug, Clone)]
 pub(crate) struct RawStore {
     lake: Lake,
+    clock: Clock,
 }
 
 impl RawStore {
-    pub(crate) const fn new(lake: Lake) -> Self {
-        Self { lake }
+    pub(crate) const fn new(lake: Lake, clock: Clock) -> Self {
+        Self { lake, clock }
     }
 
     /// Waits until no other process on the lake downloads the report.
@@ -41,6 +42,9 @@ impl RawStore {
     }
 
     /// Returns the facts of what was last observed for a session, if anything was.
+    ///
+    /// # Errors
+    /// [`LakeError::Unbelievable`] names facts from the future: beside them no correction would be the newest.
     pub(crate) async fn latest(
         &self,
         exchange: Exchange,
@@ -78,14 +82,17 @@ impl RawStore {
             Some(_) | None => {}
         }
         let json = Bytes::from(serde_json::to_vec_pretty(&facts).expect("facts are plain data"));
-        let key = keys::raw_facts(exchange, dataset, trade_date, &facts.artifact.sha256);
+        let sha256 = facts.artifact.sha256;
+        let key = keys::raw_facts(exchange, dataset, trade_date, &sha256);
         match self.lake.put_if_absent(&key, json.clone()).await {
             Ok(_) => {}
             Err(LakeError::Conflict { .. }) => match self.latest(exchange, dataset, trade_date).await? {
                 // Another scraper kept the same bytes in the same moment.
                 Some(latest) if latest.artifact.sha256 == facts.artifact.sha256 => return Ok(latest.raw()),
                 Some(_) | None => {
-                    self.lake.put_if_absent(&seen_again(&key, facts.observed_at), json).await?;
+                    let observed = facts.observed_at.timestamp_micros();
+                    let again = keys::raw_facts_again(exchange, dataset, trade_date, &sha256, observed);
+                    self.lake.put_if_absent(&again, json).await?;
                 }
             },
             Err(error) => return Err(error),
@@ -122,23 +129,25 @@ impl RawStore {
         }
     }
 
-    /// Facts that cannot be read are as good as none: the report is asked again and nothing is lost.
+    /// Facts that cannot be read, are of other bytes or older than their session are as good as none: the report is asked
+    /// again and nothing is lost.
     async fn read_facts(&self, key: &str) -> Result<Option<Facts>, LakeError> {
         let Some(bytes) = self.lake.get(key).await? else { return Ok(None) };
-        match serde_json::from_slice(&bytes) {
+        let read = || {
+            let place = key.parse::<FactsKey>().map_err(|error| Disbelief::Unreadable(error.to_string()))?;
+            let facts: Facts =
+                serde_json::from_slice(&bytes).map_err(|error| Disbelief::Unreadable(error.to_string()))?;
+            place.believe(&facts.raw(), self.clock.now()).map(|()| facts)
+        };
+        match read() {
             Ok(facts) => Ok(Some(facts)),
+            Err(reason @ Disbelief::Late { .. }) => Err(LakeError::Unbelievable { key: key.to_owned(), reason }),
             Err(error) => {
-                warn!(key, %error, "facts cannot be read");
+                warn!(key, %error, "facts are not believed");
                 Ok(None)
             }
         }
     }
-}
-
-/// Returns the key of the facts of a later observation beside those of the first.
-fn seen_again(first: &str, observed_at: DateTime<Utc>) -> String {
-    let stem = first.strip_suffix(FACTS).unwrap_or(first);
-    format!("{stem}.{}{FACTS}", observed_at.timestamp_micros())
 }
 
 /// Returns the reference of bytes in the raw store; the extension is that of the exchange's file name.

@@ -1,6 +1,7 @@
 //! The use case: curated artifacts are in the warehouse, each exactly once in effect.
 
 mod delivery;
+mod named;
 mod reconcile;
 
 use std::collections::{BTreeMap, HashMap};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use champion_lake::Lake;
-use champion_market_data::{CuratedArtifact, Exchange, QuarantineArtifact, Sha256, Table, TradeDate};
+use champion_market_data::{CuratedArtifact, Exchange, Sha256, Table, TradeDate};
 use champion_retry::Deadline;
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt};
@@ -20,7 +21,7 @@ use crate::curated::SessionVersion;
 use crate::ledger::{self, Verdict};
 use crate::metrics::Metrics;
 use crate::migration::Migrator;
-use crate::quarantine;
+use crate::quarantine::{self, SetAside};
 use crate::shelf::Shelf;
 use crate::warehouse::Warehouse;
 
@@ -100,7 +101,7 @@ impl Loader {
         Self { lake, warehouse, migrator, metrics, clock, bounds, permits }
     }
 
-    /// Loads the artifacts, one insert a table and month, and returns the receipts in the order of the call. Files of
+    /// Loads artifacts as their manifests describe them, one insert a table and month, and returns the receipts in the order of the call. Files of
     /// refused rows come in beside them.
     ///
     /// Every month and file is tried, also after another one failed: what is in the ledger is not sent again.
@@ -110,7 +111,7 @@ impl Loader {
     pub async fn load(
         &self,
         artifacts: &[CuratedArtifact],
-        refused: &[QuarantineArtifact],
+        refused: &[SetAside],
         run: &Run,
         deadline: Deadline,
     ) -> Result<Vec<Receipt>, LoadError> {
@@ -140,19 +141,14 @@ impl Loader {
     }
 
     /// Loads the files of refused rows one after the other: they are few and small.
-    async fn load_refused(
-        &self,
-        refused: &[QuarantineArtifact],
-        run: &Run,
-        deadline: Deadline,
-    ) -> Result<(), LoadError> {
+    async fn load_refused(&self, refused: &[SetAside], run: &Run, deadline: Deadline) -> Result<(), LoadError> {
         if refused.is_empty() {
             return Ok(());
         }
         let _permit = self.permit(deadline).await?;
         let mut outcome = Ok(());
-        for artifact in refused {
-            let load = || quarantine::load(&self.lake, &self.warehouse, artifact, run, (self.clock)(), deadline);
+        for file in refused {
+            let load = || quarantine::load(&self.lake, &self.warehouse, file, run, (self.clock)(), deadline);
             let result = match load().await {
                 Err(error) if error.is_schema_missing() => {
                     warn!(%error, "the schema is missing; migrating anew");

@@ -50,7 +50,7 @@ impl Loader {
         }
         let mut outcome = Reconciliation::default();
         for &table in Table::ALL.iter().filter(|table| scope.table.is_none_or(|only| only == **table)) {
-            let published = manifest::published(&self.lake, table, scope).await?;
+            let published = manifest::published(&self.lake, table, scope, (self.clock)()).await?;
             let held = self.held(table, scope, &published, deadline).await?;
             let sessions: BTreeSet<Session> = published.keys().chain(held.entries.keys()).copied().collect();
             let sessions: BTreeSet<Session> = sessions.into_iter().chain(held.sessions(scope)).collect();
@@ -154,7 +154,7 @@ impl Loader {
             }
         };
         // A writer and a loader may be at work: what was published in the meantime is theirs to bring.
-        let now = manifest::of_session(&self.lake, table, session).await?;
+        let now = manifest::of_session(&self.lake, table, session, (self.clock)()).await?;
         Ok((now.as_ref() == Some(curated)).then_some(found))
     }
 

@@ -16,7 +16,7 @@ use champion_clickhouse_loader::{
     BodyCompression, Bounds, LoadError, Loader, Metrics, Migrator, Receipt, Run, Topology, Warehouse, WarehouseConfig,
 };
 use champion_lake::Lake;
-use champion_market_data::artifact::keys;
+use champion_market_data::artifact::{RawSource, keys};
 use champion_market_data::columnar::ColumnKind;
 use champion_market_data::{ArtifactRef, CuratedArtifact, Exchange, Sha256, Table, TradeDate};
 use champion_retry::Deadline;
@@ -122,6 +122,8 @@ impl World {
                 let file = self.lake.get(&key).await.expect("the lake answers").expect("published before");
                 let history = keys::history(table, Exchange::Nse, day, earlier, &hash);
                 self.lake.publish(&history, file).await.expect("kept");
+                let manifest = keys::history_manifest(table, Exchange::Nse, day, earlier, &hash);
+                self.lake.publish(&manifest, Bytes::from(before.to_string())).await.expect("kept");
             } else {
                 key = format!("elsewhere/{sha256}.parquet");
             }
@@ -142,6 +144,21 @@ impl World {
             self.lake.publish(&manifest_key, Bytes::from(manifest)).await.expect("published");
         }
         curated
+    }
+
+    /// Puts the facts of raw bytes into the lake, as the scraper does.
+    pub(crate) async fn observe(&self, source: RawSource) {
+        let RawSource { exchange, dataset, trade_date, sha256 } = source;
+        let facts = serde_json::json!({
+            "dataset": dataset.as_str(), "exchange": exchange.as_str(), "trade_date": trade_date.to_string(),
+            "artifact": {
+                "key": keys::raw(exchange, dataset, trade_date, &sha256, "csv"),
+                "sha256": sha256.to_string(), "bytes": 1, "rows": 0,
+            },
+            "observed_at": noon(),
+        });
+        let key = keys::raw_facts(exchange, dataset, trade_date, &sha256);
+        self.lake.publish(&key, Bytes::from(facts.to_string())).await.expect("kept");
     }
 
     pub(crate) fn lake_folder(&self) -> PathBuf {

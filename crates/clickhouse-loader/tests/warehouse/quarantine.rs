@@ -1,8 +1,8 @@
 //! Refused rows in the warehouse, against a real ClickHouse.
 
 use bytes::Bytes;
-use champion_clickhouse_loader::{LoadError, Run};
-use champion_market_data::artifact::keys;
+use champion_clickhouse_loader::{LoadError, Run, SetAside};
+use champion_market_data::artifact::{RawSource, keys};
 use champion_market_data::{ArtifactRef, Dataset, Exchange, QuarantineArtifact, Sha256};
 use champion_service::ErrorKind;
 
@@ -19,12 +19,18 @@ async fn refuse(world: &World, source: &str, decoder: u32, lines: &[&str]) -> Qu
     let bytes = Bytes::from(lines.iter().map(|line| format!("{line}\n")).collect::<String>());
     let artifact = ArtifactRef { key, sha256: Sha256::of(&bytes), bytes: bytes.len() as u64, rows: lines.len() as u64 };
     world.lake.publish(&artifact.key, bytes).await.expect("published");
+    world.observe(RawSource { exchange, dataset, trade_date, sha256: source_sha256 }).await;
     QuarantineArtifact { artifact, dataset, exchange, trade_date, source_sha256 }
 }
 
 async fn load(world: &World, refused: &[QuarantineArtifact]) -> Result<(), LoadError> {
     let run = Run { run_id: "r1".to_owned(), trace_id: None };
-    world.loader.load(&[], refused, &run, deadline(60)).await.map(|receipts| assert!(receipts.is_empty()))
+    let set_aside = |rows: &QuarantineArtifact| {
+        let ArtifactRef { key, sha256, .. } = &rows.artifact;
+        SetAside { key: key.parse().expect("a key of the quarantine"), sha256: *sha256 }
+    };
+    let refused: Vec<SetAside> = refused.iter().map(set_aside).collect();
+    world.loader.load(&[], &refused, &run, deadline(60)).await.map(|receipts| assert!(receipts.is_empty()))
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ async fn promise_03_two_service_processes_race_and_load_once_in_effect() {
             for artifact in [&first, &second] {
                 let request = LoadRequest {
                     run_id: "race".to_owned(),
-                    curated: vec![artifact.clone().into()],
+                    curated: vec![(&artifact.artifact).into()],
                     quarantine: Vec::new(),
                 };
                 let mut client = service.client.clone();

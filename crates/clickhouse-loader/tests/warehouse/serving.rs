@@ -33,7 +33,8 @@ async fn the_service_migrates_by_itself_loads_and_stops() {
 
     let channel = Endpoint::from_shared(address).expect("a URL").connect().await.expect("the service listens");
     let mut client = LoaderServiceClient::new(channel);
-    let request = LoadRequest { quarantine: Vec::new(), run_id: "r1".to_owned(), curated: vec![artifact.into()] };
+    let request =
+        LoadRequest { quarantine: Vec::new(), run_id: "r1".to_owned(), curated: vec![(&artifact.artifact).into()] };
     let first = client.load(request.clone()).await.expect("loaded").into_inner().receipts;
     assert_eq!((first[0].rows, first[0].already_loaded, first[0].table.as_str()), (20, false, "raw_equity_ohlc"));
     let second = client.load(request).await.expect("nothing to do").into_inner().receipts;

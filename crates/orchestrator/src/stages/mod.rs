@@ -103,7 +103,8 @@ impl Stages {
         raw: &RawArtifact,
         again: bool,
     ) -> Result<ParseAnswer, StageError> {
-        let request = parser::ParseRequest { run_id: caller.run_id.to_owned(), raw: Some(raw.clone().into()), again };
+        let request =
+            parser::ParseRequest { run_id: caller.run_id.to_owned(), raw_key: raw.artifact.key.clone(), again };
         let response = self
             .parser
             .ask(&self.patience, caller, request, |mut client, request| async move { client.parse(request).await })
@@ -119,7 +120,7 @@ impl Stages {
     ) -> Result<Vec<Written>, StageError> {
         let request = writer::WriteRequest {
             run_id: caller.run_id.to_owned(),
-            staged: staged.iter().cloned().map(Into::into).collect(),
+            staged_keys: staged.iter().map(|staged| staged.artifact.key.clone()).collect(),
         };
         let response = self
             .writer
@@ -137,8 +138,8 @@ impl Stages {
     ) -> Result<Vec<Loaded>, StageError> {
         let request = loader::LoadRequest {
             run_id: caller.run_id.to_owned(),
-            curated: curated.iter().cloned().map(Into::into).collect(),
-            quarantine: quarantine.iter().cloned().map(Into::into).collect(),
+            curated: curated.iter().map(|curated| (&curated.artifact).into()).collect(),
+            quarantine: quarantine.iter().map(|rows| (&rows.artifact).into()).collect(),
         };
         let response = self
             .loader

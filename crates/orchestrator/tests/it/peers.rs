@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use champion_market_data::artifact::{CuratedKey, QuarantineKey, RawKey, RawSource, StagedKey, keys};
 use champion_market_data::{
-    ArtifactRef, CuratedArtifact, Dataset, Exchange, QuarantineArtifact, RawArtifact, RowCounts, Sha256,
-    StagedArtifact, TradeDate, artifact::keys,
+    ArtifactRef, CuratedArtifact, Dataset, Exchange, RawArtifact, RowCounts, Sha256, StagedArtifact, TradeDate,
 };
 use champion_proto::loader::v1::loader_service_server::{LoaderService, LoaderServiceServer};
 use champion_proto::loader::v1::{LoadRequest, LoadResponse, MigrateRequest, MigrateResponse, Receipt};
@@ -117,14 +117,34 @@ fn raw_of(request: &FetchRequest) -> RawArtifact {
         (request.dataset.parse().expect("a dataset"), request.exchange.parse().expect("an exchange"));
     let trade_date: TradeDate = request.trade_date.parse().expect("a date");
     let sha256 = Sha256::of(request.trade_date.as_bytes());
-    let key = keys::raw(exchange, dataset, trade_date, &sha256, "csv");
-    let observed_at = chrono::DateTime::UNIX_EPOCH;
+    raw_at(&keys::raw(exchange, dataset, trade_date, &sha256, "csv"))
+}
+
+/// The raw file under a key, as its facts would describe it.
+fn raw_at(key: &str) -> RawArtifact {
+    let RawSource { exchange, dataset, trade_date, sha256 } = key.parse::<RawKey>().expect("a raw key").source;
+    let key = key.to_owned();
+    let observed_at = champion_market_data::ist_instant(trade_date, 20, 0);
     RawArtifact {
         artifact: ArtifactRef { key, sha256, bytes: 100, rows: 0 },
         dataset,
         exchange,
         trade_date,
         observed_at,
+    }
+}
+
+/// The staged table under a key, as the parser's report would describe it.
+fn staged_at(key: StagedKey) -> StagedArtifact {
+    let (name, RawSource { exchange, trade_date, sha256, .. }) = (key.to_string(), key.source);
+    StagedArtifact {
+        artifact: ArtifactRef { sha256: Sha256::of(name.as_bytes()), key: name, bytes: 80, rows: ROWS.published },
+        table: key.table,
+        exchange,
+        trade_date,
+        source_sha256: sha256,
+        counts: ROWS,
+        observed_at: champion_market_data::ist_instant(trade_date, 20, 0),
     }
 }
 
@@ -168,8 +188,8 @@ impl ScraperService for Peers {
 impl ParserService for Peers {
     async fn parse(&self, request: Request<ParseRequest>) -> Result<Response<ParseResponse>, Status> {
         self.world().note_trace("parse", &request);
-        let ParseRequest { raw, again, .. } = request.into_inner();
-        let raw: RawArtifact = raw.expect("a reference").try_into()?;
+        let ParseRequest { raw_key, again, .. } = request.into_inner();
+        let raw = raw_at(&raw_key);
         let date = raw.trade_date;
         let mut world = self.world();
         world.parses.push(date);
@@ -191,15 +211,7 @@ impl ParserService for Peers {
         for table in raw.dataset.tables() {
             let key = keys::staged(*table, raw.exchange, date, &raw.artifact.sha256, 1);
             reused &= !world.staged.insert(key.clone());
-            staged.push(StagedArtifact {
-                artifact: ArtifactRef { sha256: Sha256::of(key.as_bytes()), key, bytes: 80, rows: ROWS.published },
-                table: *table,
-                exchange: raw.exchange,
-                trade_date: date,
-                source_sha256: raw.artifact.sha256,
-                counts: ROWS,
-                observed_at: raw.observed_at,
-            });
+            staged.push(staged_at(key.parse().expect("a staged key")));
         }
         let parsed = Parsed {
             staged: staged.into_iter().map(Into::into).collect(),
@@ -215,8 +227,8 @@ impl WriterService for Peers {
     async fn write(&self, request: Request<WriteRequest>) -> Result<Response<WriteResponse>, Status> {
         self.world().note_trace("write", &request);
         let mut staged = Vec::new();
-        for message in request.into_inner().staged {
-            staged.push(StagedArtifact::try_from(message)?);
+        for key in request.into_inner().staged_keys {
+            staged.push(staged_at(key.parse().expect("a staged key")));
         }
         self.world().writes.push(staged.iter().map(|artifact| artifact.trade_date).collect());
         self.write_held.subscribe().wait_for(|held| !held).await.expect("the peers hold the sender");
@@ -277,19 +289,20 @@ impl LoaderService for Peers {
         let mut dates = Vec::new();
         let LoadRequest { curated, quarantine, .. } = request.into_inner();
         for message in quarantine {
-            world.quarantined.push(QuarantineArtifact::try_from(message)?.trade_date);
+            let key: QuarantineKey = message.key.parse().expect("a key of the quarantine");
+            world.quarantined.push(key.source.trade_date);
         }
-        for message in curated {
-            let curated = CuratedArtifact::try_from(message)?;
-            dates.push(curated.trade_date);
+        for reference in curated {
+            let CuratedKey { table, exchange, trade_date } = reference.key.parse().expect("a curated key");
+            dates.push(trade_date);
             receipts.push(Receipt {
-                table: curated.table.to_string(),
-                exchange: curated.exchange.to_string(),
-                trade_date: curated.trade_date.to_string(),
-                sha256: curated.artifact.sha256.to_string(),
-                version: curated.version,
-                rows: curated.artifact.rows,
-                already_loaded: !world.loaded.insert(curated.artifact.key),
+                table: table.to_string(),
+                exchange: exchange.to_string(),
+                trade_date: trade_date.to_string(),
+                sha256: reference.sha256,
+                version: 1,
+                rows: ROWS.published,
+                already_loaded: !world.loaded.insert(reference.key),
             });
         }
         world.loads.push(dates);

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use champion_lake::LakeError;
 use champion_market_data::Sha256;
-use champion_market_data::artifact::keys as names;
+use champion_market_data::artifact::{CuratedKey, keys as names};
+use chrono::Utc;
 
 use super::keys::{self, Session};
 use super::{Finding, Pass, Problem, Repair, Zone};
@@ -63,6 +64,9 @@ async fn examine(pass: &mut Pass<'_>, session: Session) -> Result<Option<Fault>,
         Ok(manifest) => manifest,
         Err(error) => return Ok(fault(Problem::UnreadableManifest, &manifest_key, error.to_string(), None)),
     };
+    if let Err(reason) = manifest.believe(CuratedKey { table, exchange, trade_date: date }, Utc::now()) {
+        return Ok(fault(Problem::UnreadableManifest, &manifest_key, reason.to_string(), None));
+    }
     let expected = Some(manifest.sha256);
     let Some(file) = file else {
         let detail = format!("its manifest names version {}", manifest.version);

@@ -1,7 +1,8 @@
 //! The raw zone: bytes against the hash in their name, facts against the bytes they name.
 
 use bytes::Bytes;
-use champion_market_data::artifact::keys as names;
+use champion_market_data::RawArtifact;
+use champion_market_data::artifact::{FactsKey, keys as names};
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
 
@@ -48,25 +49,38 @@ async fn bytes(pass: &mut Pass<'_>, key: &str, parsed: &RawKey) -> Result<(), Wr
         };
         return pass.found(finding(pass, key, parsed, problem, detail, moved_to)).await;
     }
-    if facts.is_none() && pass.lake().size(&facts_key).await?.is_none() {
+    if facts.is_none() && pass.lake().size(&facts_key).await?.is_none() && !is_observed_again(pass, parsed).await? {
         let detail = "bytes without facts: the next fetch of the session writes them".to_owned();
         return pass.found(finding(pass, key, parsed, Problem::Orphan, detail, None)).await;
     }
     Ok(())
 }
 
+/// The facts of the first observation may have been moved aside since; those of a later one stand beside the bytes too.
+async fn is_observed_again(pass: &Pass<'_>, parsed: &RawKey) -> Result<bool, WriteError> {
+    let RawKey { exchange, dataset, date, sha256, .. } = *parsed;
+    let keys = pass.lake().list(&names::raw_folder(exchange, dataset, date)).await?;
+    Ok(keys.iter().any(|key| key.parse::<FactsKey>().is_ok_and(|facts| facts.source.sha256 == sha256)))
+}
+
 async fn facts(pass: &mut Pass<'_>, key: &str, parsed: &RawKey) -> Result<(), WriteError> {
     let Some(read) = pass.read(key).await? else { return Ok(()) };
-    let facts: Option<Value> = serde_json::from_slice(&read.bytes).ok();
-    let named = facts.as_ref().and_then(|facts| facts["artifact"]["key"].as_str());
-    let Some(named) = named else {
-        let moved_to = if pass.sweep.repair { pass.lake().set_aside(key).await? } else { None };
-        let detail = "no facts can be read from it".to_owned();
-        return pass.found(finding(pass, key, parsed, Problem::UnreadableManifest, detail, moved_to)).await;
+    let believed = || {
+        let place = key.parse::<FactsKey>().map_err(|error| error.to_string())?;
+        let facts: RawArtifact =
+            serde_json::from_slice(&read.bytes).map_err(|error| format!("no facts can be read from it: {error}"))?;
+        place.believe(&facts, Utc::now()).map(|()| facts).map_err(|reason| reason.to_string())
     };
-    if pass.lake().size(named).await?.is_none() {
+    let named = match believed() {
+        Ok(facts) => facts.artifact.key,
+        Err(detail) => {
+            let moved_to = if pass.sweep.repair { pass.lake().set_aside(key).await? } else { None };
+            return pass.found(finding(pass, key, parsed, Problem::UnreadableManifest, detail, moved_to)).await;
+        }
+    };
+    if pass.lake().size(&named).await?.is_none() {
         let detail = format!("its facts name {named}");
-        return pass.found(finding(pass, named, parsed, Problem::Missing, detail, None)).await;
+        return pass.found(finding(pass, &named, parsed, Problem::Missing, detail, None)).await;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ impl Verifier {
             let encoding = self.encoding;
             let work = move || {
                 // A staged artifact that is damaged itself is none of which anything can be made.
-                let rows = staged::read_rows(&bytes, table, date).ok()?;
+                let rows = staged::read_rows(&bytes, table, exchange, date).ok()?;
                 let file = encoding.encode(table, &rows).ok()?;
                 (Sha256::of(&file) == expected).then(|| Bytes::from(file))
             };

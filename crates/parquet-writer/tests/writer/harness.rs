@@ -10,10 +10,11 @@ use bytes::Bytes;
 use champion_lake::Lake;
 use champion_market_data::artifact::keys;
 use champion_market_data::columnar::ColumnKind;
-use champion_market_data::{ArtifactRef, Exchange, RowCounts, Sha256, StagedArtifact, Table, TradeDate};
+use champion_market_data::{ArtifactRef, Exchange, RowCounts, Sha256, StagedArtifact, Table, TradeDate, ist_instant};
 use champion_parquet_writer::{Encoding, Manifest, Metrics, Publisher, Run};
 use chrono::{DateTime, Utc};
 use prometheus::Registry;
+use serde_json::{Value, json};
 
 /// A publisher on a lake in a temporary folder.
 pub(crate) struct World {
@@ -67,6 +68,9 @@ pub(crate) fn rows(table: Table, day: TradeDate, count: i64, seed: i64) -> Recor
                 _ if column.name == table.spec().date_column => {
                     Arc::new(Date32Array::from_value(day.days_since_epoch(), count as usize)) as ArrayRef
                 }
+                _ if column.name == table.spec().key[0] => {
+                    Arc::new(StringArray::from_iter_values((0..count).map(|_| Exchange::Nse.code())))
+                }
                 ColumnKind::Text if table.spec().key.contains(&column.name) => {
                     Arc::new(StringArray::from_iter_values((0..count).map(|row| format!("K{row:05}"))))
                 }
@@ -106,15 +110,40 @@ pub(crate) async fn stage(lake: &Lake, table: Table, day: TradeDate, batch: &Rec
     let rows = batch.num_rows() as u64;
     let artifact = ArtifactRef { key, sha256, bytes: bytes.len() as u64, rows };
     lake.publish(&artifact.key, bytes).await.expect("staged");
-    StagedArtifact {
+    let staged = StagedArtifact {
         artifact,
         table,
         exchange: Exchange::Nse,
         trade_date: day,
         source_sha256: sha256,
         counts: RowCounts { rows_in: rows, published: rows, ..RowCounts::default() },
-        observed_at: chrono::DateTime::UNIX_EPOCH,
-    }
+        observed_at: ist_instant(day, 16, 0),
+    };
+    observe(lake, &staged).await;
+    staged
+}
+
+/// Puts what the scraper and the parser leave beside a staged table into the lake: raw facts and report.
+pub(crate) async fn observe(lake: &Lake, staged: &StagedArtifact) {
+    let StagedArtifact { table, exchange, trade_date, source_sha256, counts, observed_at, .. } = staged;
+    let dataset = table.dataset();
+    let raw = keys::raw(*exchange, dataset, *trade_date, source_sha256, "csv");
+    let of = |more: Value| {
+        let mut all = json!({"dataset": dataset, "exchange": exchange, "trade_date": trade_date});
+        let members = more.as_object().expect("members").clone();
+        all.as_object_mut().expect("members").extend(members);
+        Bytes::from(all.to_string())
+    };
+    let artifact = json!({"key": raw, "sha256": source_sha256, "bytes": 1, "rows": 0});
+    let facts = of(json!({"artifact": artifact, "observed_at": observed_at}));
+    let mut written = staged.clone();
+    written.observed_at = DateTime::UNIX_EPOCH;
+    let report = of(json!({
+        "source_sha256": source_sha256, "decoder_version": 1, "counts": counts, "staged": [written], "quarantine": null,
+    }));
+    let facts_key = keys::raw_facts(*exchange, dataset, *trade_date, source_sha256);
+    lake.publish(&facts_key, facts).await.expect("kept");
+    lake.publish(&keys::parse_report(dataset, *exchange, *trade_date, source_sha256, 1), report).await.expect("staged");
 }
 
 pub(crate) fn metric(world: &World, name: &str, table: Table) -> f64 {

@@ -1,5 +1,6 @@
 //! The parquet-writer as its callers see it, on a real lake in a temporary folder.
 
+mod believed;
 mod damage;
 mod faults;
 mod harness;

@@ -113,8 +113,8 @@ async fn address(folder: &Path, name: &str) -> String {
 async fn write(url: String, staged: Vec<StagedArtifact>) -> WriteResponse {
     let channel = Endpoint::from_shared(url).expect("a URL").connect().await.expect("the writer listens");
     let mut client = WriterServiceClient::new(channel);
-    let staged = staged.into_iter().map(Into::into).collect();
-    client.write(WriteRequest { run_id: "r1".to_owned(), staged }).await.expect("written").into_inner()
+    let staged_keys = staged.into_iter().map(|staged| staged.artifact.key).collect();
+    client.write(WriteRequest { run_id: "r1".to_owned(), staged_keys }).await.expect("written").into_inner()
 }
 
 #[tokio::test]

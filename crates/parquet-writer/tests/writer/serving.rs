@@ -1,7 +1,6 @@
 //! The service as its callers see it.
 
 use champion_parquet_writer::{Config, SPEC, run};
-use champion_proto::artifact::v1::StagedArtifact;
 use champion_proto::writer::v1::verify_response::Event;
 use champion_proto::writer::v1::writer_service_client::WriterServiceClient;
 use champion_proto::writer::v1::{CollectRequest, CompactRequest, VerifyRequest, VerifySummary, WriteRequest};
@@ -25,9 +24,10 @@ async fn the_service_starts_with_its_default_file_names_a_wrong_field_and_stops(
     let mut client = WriterServiceClient::new(channel);
     let empty = client.write(WriteRequest::default()).await.expect("nothing to do").into_inner();
     assert!(empty.written.is_empty());
-    let request = WriteRequest { run_id: "r1".to_owned(), staged: vec![StagedArtifact::default()] };
-    let status = client.write(request).await.expect_err("a field is missing");
-    assert_eq!((status.code(), status.message()), (Code::InvalidArgument, "field artifact is missing"));
+    let request = WriteRequest { run_id: "r1".to_owned(), staged_keys: vec!["raw/x".to_owned()] };
+    let status = client.write(request).await.expect_err("no key of a staged table");
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(status.message().starts_with("field staged_keys is invalid: expected staged/<table>/"), "{status}");
     let metrics = TextEncoder::new().encode_to_string(&registry.gather()).expect("text");
     for name in ["success", "failed"] {
         let line = format!("nse_pipeline_parquet_write_{name}_total{{table=\"corporate_actions\"}} 0");

@@ -12,7 +12,6 @@ use champion_lake::testing::Faults;
 use champion_market_data::artifact::keys;
 use champion_market_data::{Dataset, Exchange, Sha256, TradeDate};
 use champion_parser::{Config, run};
-use champion_proto::artifact::v1::{ArtifactRef, RawArtifact};
 use champion_proto::parser::v1::parse_response::Outcome;
 use champion_proto::parser::v1::parser_service_client::ParserServiceClient;
 use champion_proto::parser::v1::{ParseRequest, Parsed, Refused};
@@ -25,6 +24,9 @@ use tonic::Status;
 
 /// The session most tests speak of.
 pub(crate) const DATE: &str = "2025-02-24";
+
+/// When every raw file was observed.
+pub(crate) const OBSERVED: &str = "2025-02-24T13:00:00Z";
 
 /// A client of the parser.
 pub(crate) type Client = ParserServiceClient<ServiceChannel>;
@@ -60,8 +62,8 @@ pub(crate) async fn start() -> Parser {
 }
 
 /// Calls `Parse`.
-pub(crate) async fn parse(mut client: Client, raw: RawArtifact) -> Result<Outcome, Status> {
-    let request = ParseRequest { again: false, run_id: "run-1".to_owned(), raw: Some(raw) };
+pub(crate) async fn parse(mut client: Client, raw_key: String) -> Result<Outcome, Status> {
+    let request = ParseRequest { again: false, run_id: "run-1".to_owned(), raw_key };
     Ok(client.parse(request).await?.into_inner().outcome.expect("an outcome"))
 }
 
@@ -74,39 +76,43 @@ pub(crate) fn read_table(bytes: &[u8]) -> RecordBatch {
 }
 
 impl Parser {
-    /// Puts raw bytes into the lake as the scraper does.
-    pub(crate) async fn raw(&self, dataset: &str, date: &str, extension: &str, text: &str) -> RawArtifact {
+    /// Puts raw bytes and their facts into the lake as the scraper does, and returns the bytes' key.
+    pub(crate) async fn raw(&self, dataset: &str, date: &str, extension: &str, text: &str) -> String {
         let known: Dataset = dataset.parse().expect("a dataset");
         let day: TradeDate = date.parse().expect("a date");
         let sha256 = Sha256::of(text.as_bytes());
         let key = keys::raw(Exchange::Nse, known, day, &sha256, extension);
         self.lake.put_if_absent(&key, Bytes::copy_from_slice(text.as_bytes())).await.expect("stored");
-        let artifact = ArtifactRef { key, sha256: sha256.to_string(), bytes: text.len() as u64, rows: 0 };
-        RawArtifact {
-            artifact: Some(artifact),
-            dataset: dataset.to_owned(),
-            exchange: "nse".to_owned(),
-            trade_date: date.to_owned(),
-            observed_at: "2025-02-24T13:00:00Z".to_owned(),
-        }
+        let facts = serde_json::json!({
+            "version": 1, "dataset": dataset, "exchange": "nse", "trade_date": date,
+            "artifact": {"key": key, "sha256": sha256, "bytes": text.len(), "rows": 0},
+            "observed_at": OBSERVED, "url": "https://exchange.example/file", "status": 200,
+        });
+        self.put(&keys::raw_facts(Exchange::Nse, known, day, &sha256), &facts.to_string()).await;
+        key
     }
 
-    pub(crate) async fn parsed(&self, raw: &RawArtifact) -> Parsed {
-        match parse(self.client.clone(), raw.clone()).await.expect("an answer") {
+    /// Replaces what lies under a key.
+    pub(crate) async fn put(&self, key: &str, text: &str) {
+        self.lake.publish(key, Bytes::copy_from_slice(text.as_bytes())).await.expect("stored");
+    }
+
+    pub(crate) async fn parsed(&self, raw: &str) -> Parsed {
+        match parse(self.client.clone(), raw.to_owned()).await.expect("an answer") {
             Outcome::Parsed(parsed) => parsed,
             Outcome::Refused(refused) => panic!("{refused:?}"),
         }
     }
 
-    pub(crate) async fn refused(&self, raw: &RawArtifact) -> Refused {
-        match parse(self.client.clone(), raw.clone()).await.expect("an answer") {
+    pub(crate) async fn refused(&self, raw: &str) -> Refused {
+        match parse(self.client.clone(), raw.to_owned()).await.expect("an answer") {
             Outcome::Refused(refused) => refused,
             Outcome::Parsed(parsed) => panic!("{parsed:?}"),
         }
     }
 
-    pub(crate) async fn failed(&self, raw: &RawArtifact) -> Status {
-        parse(self.client.clone(), raw.clone()).await.expect_err("no answer")
+    pub(crate) async fn failed(&self, raw: &str) -> Status {
+        parse(self.client.clone(), raw.to_owned()).await.expect_err("no answer")
     }
 
     /// Returns every file outside the raw zone with its bytes.

@@ -1,5 +1,6 @@
 //! The parser as its callers see it: real gRPC over a real lake in a temporary folder.
 
+mod believed;
 mod disk_faults;
 mod files;
 mod harness;
@@ -9,7 +10,7 @@ use champion_proto::parser::v1::Parsed;
 use tonic::Code;
 
 use crate::files::{bhavcopy_with, full_bhavcopy, udiff_bhavcopy};
-use crate::harness::{DATE, read_table, start};
+use crate::harness::{DATE, OBSERVED, read_table, start};
 
 #[tokio::test]
 async fn a_file_becomes_one_staged_table_each_and_its_books_balance() {
@@ -24,7 +25,8 @@ async fn a_file_becomes_one_staged_table_each_and_its_books_balance() {
         let bytes = parser.read(&artifact.key);
         assert_eq!((Sha256::of(&bytes).to_string(), bytes.len() as u64), (artifact.sha256.clone(), artifact.bytes));
         assert_eq!(read_table(&bytes).num_rows() as u64, artifact.rows);
-        assert_eq!(staged.source_sha256, raw.artifact.as_ref().expect("a reference").sha256);
+        assert!(raw.contains(&staged.source_sha256), "{raw}");
+        assert_eq!(staged.observed_at, OBSERVED, "as the facts say");
         let counts = staged.counts.expect("the books");
         assert_eq!((counts.rows_in, counts.published, counts.quarantined, counts.filtered), (3, 3, 0, 0));
     }
@@ -125,9 +127,8 @@ async fn a_refused_file_publishes_nothing_and_says_why() {
 #[tokio::test]
 async fn raw_bytes_that_are_not_there_are_not_found() {
     let parser = start().await;
-    let mut raw = parser.raw("bhavcopy", DATE, "csv", &udiff_bhavcopy(DATE)).await;
-    let artifact = raw.artifact.as_mut().expect("a reference");
-    std::fs::remove_file(parser.path(&artifact.key)).expect("the file is ours");
+    let raw = parser.raw("bhavcopy", DATE, "csv", &udiff_bhavcopy(DATE)).await;
+    std::fs::remove_file(parser.path(&raw)).expect("the file is ours");
     assert_eq!(parser.failed(&raw).await.code(), Code::NotFound);
 }
 
@@ -135,29 +136,12 @@ async fn raw_bytes_that_are_not_there_are_not_found() {
 async fn a_flipped_bit_in_the_raw_bytes_is_data_loss_and_nothing_is_staged() {
     let parser = start().await;
     let raw = parser.raw("bhavcopy", DATE, "csv", &udiff_bhavcopy(DATE)).await;
-    let path = parser.path(&raw.artifact.as_ref().expect("a reference").key);
+    let path = parser.path(&raw);
     let mut bytes = std::fs::read(&path).expect("stored");
     bytes[300] ^= 1;
     std::fs::write(&path, bytes).expect("the file is ours");
     assert_eq!(parser.failed(&raw).await.code(), Code::DataLoss);
     assert!(parser.everything_staged().await.is_empty());
-}
-
-#[tokio::test]
-async fn references_that_make_no_sense_are_refused_with_the_field() {
-    let parser = start().await;
-    let good = parser.raw("bhavcopy", DATE, "csv", &udiff_bhavcopy(DATE)).await;
-    let mut foreign = good.clone();
-    foreign.trade_date = "2025-02-25".to_owned();
-    let mut nameless = good.clone();
-    nameless.dataset.clear();
-    let mut empty = good;
-    empty.artifact = None;
-    for (raw, field) in [(foreign, "raw.artifact.key"), (nameless, "dataset"), (empty, "artifact")] {
-        let status = parser.failed(&raw).await;
-        assert_eq!(status.code(), Code::InvalidArgument);
-        assert!(status.message().contains(field), "{}", status.message());
-    }
 }
 
 #[tokio::test]

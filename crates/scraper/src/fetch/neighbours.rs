@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use champion_lake::LakeError;
 use champion_market_data::{Dataset, Report, Sha256};
+use tracing::warn;
 
 use super::{FetchRequest, Fetcher};
 use crate::FetchError;
@@ -54,8 +56,12 @@ impl Fetcher {
             if calendar.kind(day).has_session() == Some(false) {
                 continue;
             }
-            if let Some(facts) = self.store.latest(exchange, dataset, day).await? {
-                return Ok(Some(facts));
+            match self.store.latest(exchange, dataset, day).await {
+                Ok(None) => {}
+                Ok(facts) => return Ok(facts),
+                // One bad day holds up no other.
+                Err(error @ LakeError::Unbelievable { .. }) => warn!(%error, "previous session not compared"),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(None)
