@@ -118,6 +118,13 @@ fn messages() -> io::Result<()> {
     for (choice, bytes) in (0_u8..).zip(all) {
         write("messages", &format!("message_{choice}"), &[&[choice], bytes.as_slice()].concat())?;
     }
+    let reference = wire::Reference {
+        key: "curated/normalized_equity_ohlc/exchange=nse/year=2024/month=07/2024-07-08.parquet".to_owned(),
+        sha256: sha256.to_string(),
+    };
+    write("messages", "message_18", &[&[18], reference.encode_to_vec().as_slice()].concat())?;
+    let staged_key = format!("staged/normalized_equity_ohlc/nse/2024-07-08/{sha256}-d1.arrow");
+    write("messages", "name_key", &[&[0xff], staged_key.as_bytes()].concat())?;
     write("messages", "name_instant", b"\xff2024-07-08T18:00:00.000001+05:30")?;
     write("messages", "name_date", b"\xff2024-07-08")
 }

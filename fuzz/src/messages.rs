@@ -1,7 +1,9 @@
 //! Messages of the contract: bytes of the wire to the domain's types and back.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
 
+use champion_market_data::artifact::{CuratedKey, FactsKey, HistoryKey, QuarantineKey, RawKey, StagedKey};
 use champion_market_data::{ArtifactRef, CuratedArtifact, QuarantineArtifact, RawArtifact, RowCounts, StagedArtifact};
 use champion_proto::artifact::v1 as artifact;
 use champion_proto::{WireError, loader, orchestrator, parser, scraper, writer};
@@ -31,6 +33,9 @@ pub(crate) fn messages(data: &[u8]) {
         15 => drop(travels::<orchestrator::v1::RunEvent>(bytes)),
         16 => drop(travels::<orchestrator::v1::ListRunsResponse>(bytes)),
         17 => drop(travels::<orchestrator::v1::GetStatusResponse>(bytes)),
+        18 => drop(travels::<artifact::Reference>(bytes).map(|reference| {
+            champion_proto::parse_reference::<CuratedKey>("curated", &reference).map_err(|error| short(&error))
+        })),
         _ => names(bytes),
     });
     // A repeated empty message is two bytes on the wire and a few hundred in memory.
@@ -77,8 +82,25 @@ fn names(bytes: &[u8]) {
     if let Err(error) = champion_proto::parse_name::<champion_market_data::Sha256>("sha256", text) {
         short(&error);
     }
+    key::<RawKey>(text);
+    key::<FactsKey>(text);
+    key::<StagedKey>(text);
+    key::<QuarantineKey>(text);
+    key::<CuratedKey>(text);
+    key::<HistoryKey>(text);
     if let Err(error) = champion_proto::parse_name::<champion_market_data::Table>("table", text) {
         short(&error);
+    }
+}
+
+/// A key is of one thing, and reads as it is written.
+fn key<K: FromStr + Display>(text: &str)
+where
+    K::Err: Display,
+{
+    match champion_proto::parse_name::<K>("key", text) {
+        Ok(key) => assert_eq!(key.to_string(), text),
+        Err(error) => short(&error),
     }
 }
 

@@ -346,7 +346,7 @@ mod tests {
                 trade_date: TradeDate::from_ymd(2025, 2, day).expect("a date"),
                 source_sha256: Sha256::of(b"y"),
                 counts: RowCounts { rows_in: rows + quarantined, published: rows, quarantined, filtered: 0 },
-                observed_at: DateTime::from_timestamp_micros(1_740_000_000_000_001 + i64::from(day)).expect("an instant"),
+                observed_at: DateTime::from_timestamp_micros(1_740_700_000_000_001 + i64::from(day)).expect("an instant"),
             };
             let wire = wire::StagedArtifact::from(staged.clone());
             prop_assert_eq!(StagedArtifact::try_from(wire), Ok(staged));

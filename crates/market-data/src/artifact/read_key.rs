@@ -138,6 +138,17 @@ impl CuratedKey {
 }
 
 impl HistoryKey {
+    /// Reads the version out of the key of its manifest.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] for any other text.
+    pub fn of_manifest(key: &str) -> Result<Self, InvalidKey> {
+        let form = "history/<table>/exchange=<exchange>/<date>/v<version>-<sha256>.manifest.json";
+        let file = key.strip_suffix(".manifest.json").map(|stem| format!("{stem}.parquet"));
+        let read = || file?.parse::<Self>().ok();
+        read().filter(|kept| kept.manifest() == key).ok_or_else(|| InvalidKey::of(form, key))
+    }
+
     /// Returns the key of the version's manifest.
     #[must_use]
     pub fn manifest(&self) -> String {

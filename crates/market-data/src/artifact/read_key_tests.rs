@@ -57,6 +57,7 @@ proptest! {
         for key in &all {
             prop_assert_eq!(kinds(key), 1, "{}", key);
         }
+        prop_assert_eq!(HistoryKey::of_manifest(&history.manifest()), Ok(history));
         prop_assert_eq!(kinds(&history.manifest()), 0);
         prop_assert_eq!(kinds(&source.report(number)), 0);
     }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use champion_market_data::Sha256;
-use champion_market_data::artifact::keys as names;
+use champion_market_data::artifact::{CuratedKey, HistoryKey, keys as names};
+use chrono::Utc;
 
 use super::keys::{self, Session};
 use super::{Finding, Pass, Problem, Repair, Zone};
@@ -15,6 +16,11 @@ const PARQUET_END: &[u8] = b"PAR1";
 
 pub(super) async fn verify(pass: &mut Pass<'_>) -> Result<(), WriteError> {
     let listed = pass.lake().list(Zone::History.as_str()).await?;
+    for kept in listed.iter().filter_map(|key| HistoryKey::of_manifest(key).ok()) {
+        if pass.sweep.covers(kept.session.trade_date) {
+            manifest(pass, kept).await?;
+        }
+    }
     let files: Vec<(String, (Session, u32, Sha256))> = listed
         .into_iter()
         .filter_map(|key| keys::history(&key).map(|parsed| (key, parsed)))
@@ -31,6 +37,26 @@ pub(super) async fn verify(pass: &mut Pass<'_>) -> Result<(), WriteError> {
         gaps(pass, session, &kept).await?;
     }
     Ok(())
+}
+
+/// The manifest of an earlier version has to be of it; the version itself stands without.
+async fn manifest(pass: &mut Pass<'_>, kept: HistoryKey) -> Result<(), WriteError> {
+    let key = kept.manifest();
+    let Some(read) = pass.read(&key).await? else { return Ok(()) };
+    let believed = || {
+        let manifest = Manifest::from_json(&read.bytes).map_err(|error| error.to_string())?;
+        manifest.believe(kept.session, Utc::now()).map_err(|reason| reason.to_string())?;
+        let says = (manifest.version, manifest.sha256);
+        if says == (kept.version, kept.sha256) { Ok(()) } else { Err(format!("it is of version {}", says.0)) }
+    };
+    let Err(detail) = believed() else { return Ok(()) };
+    let (mut repair, mut moved_to) = (Repair::None, None);
+    if pass.sweep.repair {
+        (repair, moved_to) = (Repair::NeedsReplay, pass.lake().set_aside(&key).await?);
+    }
+    let CuratedKey { table, exchange, trade_date: date } = kept.session;
+    let session = Session { table, exchange, date };
+    pass.found(finding(session, Problem::UnreadableManifest, key, detail, repair, moved_to)).await
 }
 
 async fn file(pass: &mut Pass<'_>, key: &str, session: Session, expected: Sha256) -> Result<(), WriteError> {

@@ -99,6 +99,7 @@ async fn promise_40_without_facts_or_report_nothing_is_published_and_the_others_
     let day = date("2025-02-21");
     for remove in [facts_key, report_key] {
         let bad = stage(&world.lake, TABLE, day, &rows(TABLE, day, 10, 5)).await;
+        observe(&world.lake, &bad).await;
         world.lake.delete(&remove(&bad)).await.expect("removed");
         let error =
             world.publisher.write_keys(&[key(&bad), key(&good)], &run("r1")).await.expect_err("one is not traced");

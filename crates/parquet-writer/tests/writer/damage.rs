@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use champion_lake::Lake;
 use champion_market_data::artifact::keys;
-use champion_market_data::{Dataset, Exchange, Sha256, Table};
+use champion_market_data::{Dataset, Exchange, Sha256, Table, ist_instant};
 use champion_parquet_writer::verify::{Finding, Problem, Repair, Sweep, SweepEvent, SweepSummary, Verifier, Zone};
 use champion_parquet_writer::{Compactor, Encoding, Manifest, Month};
 use tokio::sync::mpsc;
@@ -21,7 +21,11 @@ async fn keep_raw(lake: &Lake, day: &str, text: &str) -> String {
     let key = keys::raw(exchange, dataset, date(day), &sha256, "csv");
     lake.put_if_absent(&key, Bytes::from(text.to_owned())).await.expect("kept");
     let artifact = serde_json::json!({"key": key, "sha256": sha256, "bytes": text.len(), "rows": 0});
-    let facts = serde_json::json!({"version": 1, "artifact": artifact, "url": "http://x"}).to_string();
+    let facts = serde_json::json!({
+        "version": 1, "dataset": dataset, "exchange": exchange, "trade_date": day, "artifact": artifact,
+        "observed_at": ist_instant(date(day), 20, 0), "url": "http://x",
+    })
+    .to_string();
     let facts_key = keys::raw_facts(exchange, dataset, date(day), &sha256);
     lake.put_if_absent(&facts_key, Bytes::from(facts)).await.expect("kept");
     key
@@ -75,8 +79,8 @@ async fn promise_08_a_sound_lake_has_no_finding_and_every_object_is_read() {
     let world = full_world().await;
     let (findings, summary) = sweep(&world, &everything(true)).await;
     assert_eq!(findings, []);
-    // Two raw files with facts, two published files, one earlier version, one month.
-    assert_eq!(summary.objects, 8);
+    // Two raw files with facts, two published files, one earlier version with its manifest, one month.
+    assert_eq!(summary.objects, 9);
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ pub(crate) async fn stage(lake: &Lake, table: Table, day: TradeDate, batch: &Rec
     let rows = batch.num_rows() as u64;
     let artifact = ArtifactRef { key, sha256, bytes: bytes.len() as u64, rows };
     lake.publish(&artifact.key, bytes).await.expect("staged");
-    let staged = StagedArtifact {
+    StagedArtifact {
         artifact,
         table,
         exchange: Exchange::Nse,
@@ -118,9 +118,7 @@ pub(crate) async fn stage(lake: &Lake, table: Table, day: TradeDate, batch: &Rec
         source_sha256: sha256,
         counts: RowCounts { rows_in: rows, published: rows, ..RowCounts::default() },
         observed_at: ist_instant(day, 16, 0),
-    };
-    observe(lake, &staged).await;
-    staged
+    }
 }
 
 /// Puts what the scraper and the parser leave beside a staged table into the lake: raw facts and report.

@@ -15,7 +15,7 @@ use object_store::memory::InMemory;
 use prometheus::Registry;
 use tonic::transport::Endpoint;
 
-use crate::harness::{date, publisher, rows, run, stage, world};
+use crate::harness::{date, observe, publisher, rows, run, stage, world};
 
 fn at(hour: u32) -> DateTime<chrono::Utc> {
     format!("2025-02-24T{hour:02}:00:00Z").parse().expect("an instant")
@@ -59,7 +59,7 @@ async fn a_race_of_old_and_new_ends_with_the_new(lakes: [Lake; 2]) {
     let manifest = Manifest::from_json(&json).expect("a manifest");
     assert_eq!((manifest.version, manifest.staged_sha256), (2, corrected.artifact.sha256));
     lakes[1].get_verified(&manifest.curated().artifact).await.expect("the correction stands");
-    assert_eq!(lakes[0].list("history").await.expect("listed").len(), 1);
+    assert_eq!(lakes[0].list("history").await.expect("listed").len(), 2, "one version and its manifest");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,7 +125,9 @@ async fn promise_03_two_writer_processes_publish_a_session_once_and_the_other_sa
     let mut staged = Vec::new();
     for &table in Table::ALL {
         for day in ["2025-02-20", "2025-02-21", "2025-02-24", "2025-02-25"].map(date) {
-            staged.push(stage(&lake, table, day, &rows(table, day, 50, 3)).await);
+            let one = stage(&lake, table, day, &rows(table, day, 50, 3)).await;
+            observe(&lake, &one).await;
+            staged.push(one);
         }
     }
     let [one, other] = [address(folder.path(), "one.json").await, address(folder.path(), "other.json").await];
