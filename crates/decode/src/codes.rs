@@ -44,6 +44,8 @@ codes! {
         NotUtf8 => "not_utf8",
         /// A value that every row must have is empty or `-`. Costs the row.
         MissingValue => "missing_value",
+        /// A text does not have the shape of its column: too long, or characters that no such value has. Costs the row.
+        BadText => "bad_text",
         /// A field is not a plain decimal number. Costs the row.
         BadNumber => "bad_number",
         /// A number is negative where none can be. Costs the row.

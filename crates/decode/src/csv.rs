@@ -4,6 +4,7 @@
 //! is not supported on purpose: no exchange file has one, and an unclosed quote then costs its own line and no other.
 
 use champion_market_data::number::NumberError;
+use champion_market_data::plain::escaped;
 
 /// Longest line that is split into fields; the longest real one has some 300 bytes. Caps what one line can cost.
 pub(crate) const MAX_LINE_BYTES: usize = 64 * 1024;
@@ -191,6 +192,11 @@ pub(crate) fn is_null(value: &str) -> bool {
 /// Cuts a value for a message.
 pub(crate) fn shown(value: &str) -> String {
     value.chars().take(60).collect()
+}
+
+/// Cuts the name of a column that no table has, with control characters escaped: it is listed as it stands.
+pub(crate) fn listed(name: &str) -> String {
+    escaped(&shown(name)).into_owned()
 }
 
 /// Says what is wrong with a number.

@@ -6,7 +6,7 @@ use crate::equity::{Bhavcopy, FullBhavcopy};
 use crate::{Decoded, Inspection, Limits, Refusal, Request, container, corporate_actions, equity};
 
 /// Version of the decoders; raised when the same bytes give other tables than before.
-pub const DECODER_VERSION: u32 = 1;
+pub const DECODER_VERSION: u32 = 2;
 
 /// Decodes a file into its tables. The bhavcopies are taken as plain CSV and as a zip archive of one CSV file; the
 /// format is recognised from the content, whatever the date.

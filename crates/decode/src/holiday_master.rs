@@ -6,6 +6,7 @@ use champion_market_data::{HolidayList, TradeDate};
 use chrono::NaiveDate;
 use serde::Deserialize;
 
+use crate::shape::HOLIDAY;
 use crate::{Refusal, RefusalCode};
 
 /// Most bytes of a holiday master; real ones have about 30 KB.
@@ -61,7 +62,13 @@ pub fn holiday_master(bytes: &[u8], year: i32) -> Result<Option<HolidayList>, Re
         if date.month().0 != year {
             return refuse(RefusalCode::StaleContent, format!("holiday {date} is not of {year}"));
         }
-        days.insert(date, description.chars().take(200).collect());
+        let description = description.trim();
+        if !description.is_empty()
+            && let Err(misfit) = HOLIDAY.check("description", description)
+        {
+            return refuse(RefusalCode::WrongFormat, misfit.reason);
+        }
+        days.insert(date, description.to_owned());
     }
     Ok(if days.is_empty() { None } else { Some(HolidayList { year, days }) })
 }

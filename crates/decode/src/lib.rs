@@ -34,6 +34,7 @@ mod isin;
 mod outcome;
 mod refusal;
 mod request;
+mod shape;
 
 pub use codes::{RefusalCode, RuleCode};
 pub use decode::{DECODER_VERSION, decode, inspect};

@@ -1,5 +1,6 @@
 //! Why a whole file is refused.
 
+use champion_market_data::plain::escaped;
 use champion_market_data::{Era, RowCounts, TradeDate};
 use thiserror::Error;
 
@@ -28,7 +29,8 @@ impl Refusal {
     /// Creates a refusal of a file whose rows were not reached.
     pub(crate) fn new(code: RefusalCode, reason: impl Into<String>) -> Self {
         let (era, trade_date, counts, rows) = (None, None, RowCounts::default(), Vec::new());
-        Self { code, reason: reason.into(), era, trade_date, counts, rows }
+        let reason = escaped(&reason.into()).into_owned();
+        Self { code, reason, era, trade_date, counts, rows }
     }
 
     /// Names the format.

@@ -20,6 +20,7 @@ pub mod columnar;
 pub mod corporate_action;
 mod dataset;
 pub mod number;
+pub mod plain;
 mod publication;
 mod series;
 mod trade_date;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::fields::{COUNT, FIELDS, Values};
 use super::filing::Broken;
-use crate::csv::{Fields, Line, Lines, MAX_LINE_BYTES, shown};
+use crate::csv::{Fields, Line, Lines, MAX_LINE_BYTES, listed, shown};
 use crate::{Refusal, RefusalCode, RuleCode};
 
 /// Where the columns stand in one file.
@@ -59,7 +59,7 @@ impl Header {
             }
         }
         let known = |name: &&&str| FIELDS.iter().any(|field| is_named(name, field.csv));
-        let unknown = names.iter().filter(|name| !known(name)).take(100).map(|name| shown(name)).collect();
+        let unknown = names.iter().filter(|name| !known(name)).take(100).map(|name| listed(name)).collect();
         Ok(Self { positions, fields: names.len(), unknown })
     }
 

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::shape;
+use crate::shape::Content::{self, Amount, Date, Text};
+
 /// One field of a filing: its key in the API's JSON and its name in the CSV download.
 #[derive(Debug)]
 pub(super) struct Field {
@@ -10,15 +13,17 @@ pub(super) struct Field {
     pub(super) csv: Option<&'static str>,
     /// Whether a file without it is refused as a whole.
     pub(super) required: bool,
+    /// What the value is; of a text also which shape it has, in both forms.
+    pub(super) content: Content,
 }
 
 impl Field {
-    const fn required(json: &'static str, csv: &'static str) -> Self {
-        Self { json, csv: Some(csv), required: true }
+    const fn required(json: &'static str, csv: &'static str, content: Content) -> Self {
+        Self { json, csv: Some(csv), required: true, content }
     }
 
-    const fn optional(json: &'static str, csv: Option<&'static str>) -> Self {
-        Self { json, csv, required: false }
+    const fn optional(json: &'static str, csv: Option<&'static str>, content: Content) -> Self {
+        Self { json, csv, required: false, content }
     }
 }
 
@@ -27,19 +32,19 @@ pub(super) const COUNT: usize = FIELDS.len();
 
 /// The fields, at the positions that the constants below name.
 pub(super) const FIELDS: [Field; 13] = [
-    Field::required("symbol", "SYMBOL"),
-    Field::required("series", "SERIES"),
-    Field::required("comp", "COMPANY NAME"),
-    Field::required("subject", "PURPOSE"),
-    Field::required("faceVal", "FACE VALUE"),
-    Field::required("exDate", "EX-DATE"),
-    Field::optional("recDate", Some("RECORD DATE")),
-    Field::optional("bcStartDate", Some("BOOK CLOSURE START DATE")),
-    Field::optional("bcEndDate", Some("BOOK CLOSURE END DATE")),
-    Field::optional("ndStartDate", None),
-    Field::optional("ndEndDate", None),
-    Field::optional("isin", None),
-    Field::optional("caBroadcastDate", None),
+    Field::required("symbol", "SYMBOL", Text(&shape::NSE_SYMBOL)),
+    Field::required("series", "SERIES", Text(&shape::SERIES)),
+    Field::required("comp", "COMPANY NAME", Text(&shape::COMPANY)),
+    Field::required("subject", "PURPOSE", Text(&shape::SUBJECT)),
+    Field::required("faceVal", "FACE VALUE", Amount),
+    Field::required("exDate", "EX-DATE", Date),
+    Field::optional("recDate", Some("RECORD DATE"), Date),
+    Field::optional("bcStartDate", Some("BOOK CLOSURE START DATE"), Date),
+    Field::optional("bcEndDate", Some("BOOK CLOSURE END DATE"), Date),
+    Field::optional("ndStartDate", None, Date),
+    Field::optional("ndEndDate", None, Date),
+    Field::optional("isin", None, Text(&shape::ISIN)),
+    Field::optional("caBroadcastDate", None, Text(&shape::BROADCAST_TIME)),
 ];
 
 pub(super) const SYMBOL: usize = 0;

@@ -1,11 +1,12 @@
 //! One filing: its printed values turned into dates and numbers, or refused.
 
 use champion_market_data::number::{AMOUNT_SCALE, parse_decimal};
+use champion_market_data::plain::escaped;
 use champion_market_data::{Exchange, SeriesClass, TradeDate, classify_series};
 
 use super::fields::{
-    BOOK_CLOSURE_END, BOOK_CLOSURE_START, BROADCAST_AT, COMPANY, EX_DATE, FACE_VALUE, FIELDS, ISIN, NO_DELIVERY_END,
-    NO_DELIVERY_START, RECORD_DATE, SERIES, SUBJECT, SYMBOL, Values,
+    BOOK_CLOSURE_END, BOOK_CLOSURE_START, BROADCAST_AT, COMPANY, EX_DATE, FACE_VALUE, FIELDS, Field, ISIN,
+    NO_DELIVERY_END, NO_DELIVERY_START, RECORD_DATE, SERIES, SUBJECT, SYMBOL, Values,
 };
 use crate::RuleCode;
 use crate::csv::{bad_number, is_null, shown};
@@ -13,12 +14,7 @@ use crate::dates::DateForm;
 use crate::event_id::EventId;
 use crate::findings::Findings;
 use crate::isin::{IsinForm, isin_form};
-
-/// Longest texts, in bytes, several times above the longest real ones (20, 2, 80 and 300). They bound what one filing
-/// costs, since each of its legs repeats them.
-const MAX_CODE_BYTES: usize = 64;
-const MAX_COMPANY_BYTES: usize = 512;
-const MAX_SUBJECT_BYTES: usize = 4096;
+use crate::shape::{Content, Misfit};
 
 /// A filing with typed values. What it announces stands in `subject` and is read elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +46,13 @@ pub(super) struct Broken {
 
 impl Broken {
     pub(super) fn new(code: RuleCode, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
+        Self { code, reason: escaped(&reason.into()).into_owned() }
+    }
+}
+
+impl From<Misfit> for Broken {
+    fn from(Misfit { code, reason }: Misfit) -> Self {
+        Self { code, reason }
     }
 }
 
@@ -59,14 +61,14 @@ impl Filing {
     pub(super) fn read(values: &Values<'_>) -> Result<Self, Broken> {
         let date = |field: usize| read_date(FIELDS[field].json, values[field].trim());
         let mut findings = Findings::default();
-        let series = required(values, SERIES, MAX_CODE_BYTES)?;
+        let series = required(values, SERIES)?;
         if classify_series(series.as_bytes()) == SeriesClass::Unknown {
             findings.insert(RuleCode::UnknownSeries);
         }
         Ok(Self {
-            symbol: required(values, SYMBOL, MAX_CODE_BYTES)?,
+            symbol: required(values, SYMBOL)?,
             series,
-            company: optional(values, COMPANY, MAX_COMPANY_BYTES)?.unwrap_or_default(),
+            company: optional(values, COMPANY)?.unwrap_or_default(),
             subject: subject(values)?,
             face_value: read_face_value(values[FACE_VALUE].trim())?,
             ex_date: date(EX_DATE)?,
@@ -76,7 +78,7 @@ impl Filing {
             no_delivery_start: date(NO_DELIVERY_START)?,
             no_delivery_end: date(NO_DELIVERY_END)?,
             isin: isin(values, &mut findings)?,
-            broadcast_at: optional(values, BROADCAST_AT, MAX_CODE_BYTES)?,
+            broadcast_at: optional(values, BROADCAST_AT)?,
             findings,
         })
     }
@@ -104,42 +106,39 @@ impl Filing {
     }
 }
 
-fn required(values: &Values<'_>, field: usize, most: usize) -> Result<String, Broken> {
-    optional(values, field, most)?.ok_or_else(|| missing(field))
+fn required(values: &Values<'_>, field: usize) -> Result<String, Broken> {
+    optional(values, field)?.ok_or_else(|| missing(field))
 }
 
 fn missing(field: usize) -> Broken {
     Broken::new(RuleCode::MissingValue, format!("field {} is empty", FIELDS[field].json))
 }
 
-fn optional(values: &Values<'_>, field: usize, most: usize) -> Result<Option<String>, Broken> {
+fn optional(values: &Values<'_>, field: usize) -> Result<Option<String>, Broken> {
     let value = values[field].trim();
     if is_null(value) {
         return Ok(None);
     }
-    if value.len() > most || value.chars().any(char::is_control) {
-        let reason = format!(
-            "field {} has {} bytes or control characters, expected at most {most} bytes of plain text: {:?}",
-            FIELDS[field].json,
-            value.len(),
-            shown(value)
-        );
-        return Err(Broken::new(RuleCode::MalformedFiling, reason));
-    }
+    check_shape(field, value)?;
     Ok(Some(value.to_owned()))
 }
 
-/// The text is kept as published, blanks and all; only its presence and length are checked.
+/// The text is kept as published, blanks and all.
 fn subject(values: &Values<'_>) -> Result<String, Broken> {
     let subject = &values[SUBJECT];
     if is_null(subject.trim()) {
         return Err(missing(SUBJECT));
     }
-    if subject.len() > MAX_SUBJECT_BYTES {
-        let reason = format!("field subject has {} bytes, expected at most {MAX_SUBJECT_BYTES}", subject.len());
-        return Err(Broken::new(RuleCode::MalformedFiling, reason));
-    }
+    check_shape(SUBJECT, subject)?;
     Ok(subject.clone().into_owned())
+}
+
+fn check_shape(field: usize, value: &str) -> Result<(), Broken> {
+    let Field { json, content, .. } = &FIELDS[field];
+    match content {
+        Content::Text(shape) => Ok(shape.check(json, value)?),
+        Content::Date | Content::Int64 | Content::Price | Content::Money | Content::Amount => Ok(()),
+    }
 }
 
 fn read_date(name: &str, value: &str) -> Result<Option<TradeDate>, Broken> {
@@ -165,7 +164,7 @@ fn read_face_value(value: &str) -> Result<Option<i64>, Broken> {
 
 /// What is not an ISIN is null and flagged: the field is unreliable on old filings anyway.
 fn isin(values: &Values<'_>, findings: &mut Findings) -> Result<Option<String>, Broken> {
-    let Some(isin) = optional(values, ISIN, MAX_CODE_BYTES)? else { return Ok(None) };
+    let Some(isin) = optional(values, ISIN)? else { return Ok(None) };
     match isin_form(&isin) {
         IsinForm::Good => {}
         IsinForm::WrongCheckDigit => findings.insert(RuleCode::IsinCheckDigit),

@@ -11,7 +11,7 @@ use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor}
 use super::fields::{COUNT, FIELDS, LEFT_OUT, Values};
 use super::filing::Broken;
 use crate::container::beginning;
-use crate::csv::shown;
+use crate::csv::listed;
 use crate::{Refusal, RefusalCode, RuleCode};
 
 /// Cuts the text of an array into the texts of its elements.
@@ -113,7 +113,7 @@ impl<'de> Visitor<'de> for ElementVisitor {
             let Some(field) = FIELDS.iter().position(|field| field.json == key) else {
                 map.next_value::<IgnoredAny>()?;
                 if !LEFT_OUT.contains(&key.as_ref()) {
-                    element.unknown.push(shown(&key));
+                    element.unknown.push(listed(&key));
                 }
                 continue;
             };

@@ -51,7 +51,7 @@ impl EquityFile for FullBhavcopy {
     fn kinds() -> Vec<ColumnKind> {
         let mut kinds = vec![ColumnKind::Text; delivery::COUNT];
         for column in FULL.columns {
-            kinds[column.slot] = column.kind;
+            kinds[column.slot] = column.content.kind();
         }
         kinds
     }

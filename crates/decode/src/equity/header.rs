@@ -7,7 +7,7 @@ use champion_market_data::{Dataset, Era};
 use super::layout::{InputColumn, LAYOUTS, LEGACY_L1, LEGACY_L2, Layout, ohlc};
 use super::row::SLOTS;
 use crate::container::{beginning, looks_like_html};
-use crate::csv::{Fields, Line, Lines, MAX_LINE_BYTES, shown};
+use crate::csv::{Fields, Line, Lines, MAX_LINE_BYTES, listed};
 use crate::{Refusal, RefusalCode};
 
 /// Rows by which it is judged whether lines end with a comma.
@@ -148,6 +148,6 @@ fn place(layout: &'static Layout, mut names: Vec<String>) -> Result<Plan, Refusa
     columns.iter().for_each(|(column, position)| positions[column.slot] = *position);
     let (_, date) = columns.remove(0); // the date is a required column and stands first in every layout
     let known = |name: &String| layout.columns.iter().any(|column| is_named(name, column));
-    let unknown = names.iter().filter(|name| !known(name)).take(100).map(|name| shown(name)).collect();
+    let unknown = names.iter().filter(|name| !known(name)).take(100).map(|name| listed(name)).collect();
     Ok(Plan { layout, date, segment, positions, columns, fields: names.len(), width, unknown })
 }

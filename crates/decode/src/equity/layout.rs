@@ -1,9 +1,10 @@
 //! The columns of each era, by name.
 
-use champion_market_data::columnar::ColumnKind::{self, Date, Int64, Money, Price, Text};
 use champion_market_data::{Dataset, Era};
 
 use crate::dates::DateForm;
+use crate::shape::Content::{self, Date, Int64, Money, Price, Text};
+use crate::shape::{CODE, ISIN, NAME, NSE_SYMBOL, REMARK, SERIES, UDIFF_SYMBOL};
 
 /// One column of a file, and the slot of the row its value goes to.
 #[derive(Debug)]
@@ -14,8 +15,8 @@ pub(crate) struct InputColumn {
     pub(crate) alias: Option<&'static str>,
     /// Where the value goes.
     pub(crate) slot: usize,
-    /// What the value is.
-    pub(crate) kind: ColumnKind,
+    /// What the value is; of a text also which shape it has in this era.
+    pub(crate) content: Content,
     /// What a row without a value means.
     pub(crate) value: Value,
     /// Whether a file without the column is refused.
@@ -55,13 +56,13 @@ impl Layout {
     }
 }
 
-const fn column(name: &'static str, slot: usize, kind: ColumnKind, value: Value) -> InputColumn {
-    InputColumn { name, alias: None, slot, kind, value, required: true }
+const fn column(name: &'static str, slot: usize, content: Content, value: Value) -> InputColumn {
+    InputColumn { name, alias: None, slot, content, value, required: true }
 }
 
 /// A column that is empty in every cash-market file; a file may come without it.
-const fn idle(name: &'static str, alias: Option<&'static str>, slot: usize, kind: ColumnKind) -> InputColumn {
-    InputColumn { name, alias, slot, kind, value: Value::Optional, required: false }
+const fn idle(name: &'static str, alias: Option<&'static str>, slot: usize, content: Content) -> InputColumn {
+    InputColumn { name, alias, slot, content, value: Value::Optional, required: false }
 }
 
 /// Slots of a bhavcopy row: the position in the raw table, which has the 34 UDiFF columns in their order.
@@ -118,19 +119,19 @@ pub(crate) static UDIFF: Layout = Layout {
     constants: &[],
     columns: &[
         column("TradDt", ohlc::TRADE_DATE, Date, Value::Required),
-        column("Sgmt", ohlc::SEGMENT, Text, Value::Required),
-        column("Src", ohlc::SOURCE, Text, Value::Required),
+        column("Sgmt", ohlc::SEGMENT, Text(&CODE), Value::Required),
+        column("Src", ohlc::SOURCE, Text(&CODE), Value::Required),
         column("BizDt", ohlc::BUSINESS_DATE, Date, Value::Optional),
-        column("FinInstrmTp", 4, Text, Value::Optional),
+        column("FinInstrmTp", 4, Text(&CODE), Value::Optional),
         column("FinInstrmId", ohlc::INSTRUMENT_ID, Int64, Value::Optional),
-        column("ISIN", ohlc::ISIN, Text, Value::Optional),
-        column("TckrSymb", ohlc::SYMBOL, Text, Value::Key),
-        column("SctySrs", ohlc::SERIES, Text, Value::Key),
+        column("ISIN", ohlc::ISIN, Text(&ISIN), Value::Optional),
+        column("TckrSymb", ohlc::SYMBOL, Text(&UDIFF_SYMBOL), Value::Key),
+        column("SctySrs", ohlc::SERIES, Text(&SERIES), Value::Key),
         idle("XpryDt", None, 9, Date),
         idle("FininstrmActlXpryDt", None, 10, Date),
         idle("StrkPric", None, 11, Price),
-        idle("OptnTp", None, 12, Text),
-        column("FinInstrmNm", ohlc::NAME, Text, Value::Optional),
+        idle("OptnTp", None, 12, Text(&CODE)),
+        column("FinInstrmNm", ohlc::NAME, Text(&NAME), Value::Optional),
         column("OpnPric", ohlc::OPEN, Price, Value::Required),
         column("HghPric", ohlc::HIGH, Price, Value::Required),
         column("LwPric", ohlc::LOW, Price, Value::Required),
@@ -144,13 +145,13 @@ pub(crate) static UDIFF: Layout = Layout {
         column("TtlTradgVol", ohlc::VOLUME, Int64, Value::Required),
         column("TtlTrfVal", ohlc::TURNOVER, Money, Value::Required),
         column("TtlNbOfTxsExctd", ohlc::TRADES, Int64, Value::Optional),
-        column("SsnId", ohlc::SESSION, Text, Value::Optional),
+        column("SsnId", ohlc::SESSION, Text(&CODE), Value::Optional),
         column("NewBrdLotQty", ohlc::BOARD_LOT, Int64, Value::Optional),
-        idle("Rmks", None, 29, Text),
-        idle("Rsvd1", Some("Rsvd01"), 30, Text),
-        idle("Rsvd2", Some("Rsvd02"), 31, Text),
-        idle("Rsvd3", Some("Rsvd03"), 32, Text),
-        idle("Rsvd4", Some("Rsvd04"), 33, Text),
+        idle("Rmks", None, 29, Text(&REMARK)),
+        idle("Rsvd1", Some("Rsvd01"), 30, Text(&REMARK)),
+        idle("Rsvd2", Some("Rsvd02"), 31, Text(&REMARK)),
+        idle("Rsvd3", Some("Rsvd03"), 32, Text(&REMARK)),
+        idle("Rsvd4", Some("Rsvd04"), 33, Text(&REMARK)),
     ],
 };
 
@@ -160,8 +161,8 @@ const LEGACY_CONSTANTS: &[(usize, &str)] = &[(ohlc::SEGMENT, "CM"), (ohlc::SOURC
 /// The columns of L1; L2 adds two.
 const LEGACY: [InputColumn; 11] = [
     column("TIMESTAMP", ohlc::TRADE_DATE, Date, Value::Required),
-    column("SYMBOL", ohlc::SYMBOL, Text, Value::Key),
-    column("SERIES", ohlc::SERIES, Text, Value::Key),
+    column("SYMBOL", ohlc::SYMBOL, Text(&NSE_SYMBOL), Value::Key),
+    column("SERIES", ohlc::SERIES, Text(&SERIES), Value::Key),
     column("OPEN", ohlc::OPEN, Price, Value::Required),
     column("HIGH", ohlc::HIGH, Price, Value::Required),
     column("LOW", ohlc::LOW, Price, Value::Required),
@@ -172,7 +173,7 @@ const LEGACY: [InputColumn; 11] = [
     column("TOTTRDVAL", ohlc::TURNOVER, Money, Value::Required),
 ];
 const TRADES: InputColumn = column("TOTALTRADES", ohlc::TRADES, Int64, Value::Optional);
-const ISIN: InputColumn = column("ISIN", ohlc::ISIN, Text, Value::Optional);
+const ISIN_OF_L2: InputColumn = column("ISIN", ohlc::ISIN, Text(&ISIN), Value::Optional);
 
 /// Legacy, 1994-11-03 to 2011-06-21.
 pub(crate) static LEGACY_L1: Layout = Layout {
@@ -191,7 +192,7 @@ pub(crate) static LEGACY_L2: Layout = Layout {
     constants: LEGACY_CONSTANTS,
     columns: &{
         let [date, symbol, series, open, high, low, close, last, prev_close, volume, turnover] = LEGACY;
-        [date, symbol, series, open, high, low, close, last, prev_close, volume, turnover, TRADES, ISIN]
+        [date, symbol, series, open, high, low, close, last, prev_close, volume, turnover, TRADES, ISIN_OF_L2]
     },
 };
 
@@ -203,8 +204,8 @@ pub(crate) static FULL: Layout = Layout {
     constants: &[],
     columns: &[
         column("DATE1", delivery::TRADE_DATE, Date, Value::Required),
-        column("SYMBOL", delivery::SYMBOL, Text, Value::Key),
-        column("SERIES", delivery::SERIES, Text, Value::Key),
+        column("SYMBOL", delivery::SYMBOL, Text(&NSE_SYMBOL), Value::Key),
+        column("SERIES", delivery::SERIES, Text(&SERIES), Value::Key),
         column("PREV_CLOSE", delivery::PREV_CLOSE, Price, Value::Optional),
         column("OPEN_PRICE", delivery::OPEN, Price, Value::Required),
         column("HIGH_PRICE", delivery::HIGH, Price, Value::Required),
@@ -234,14 +235,14 @@ mod tests {
         let columns = Table::RawEquityOhlc.spec().columns;
         assert_eq!((columns.len(), UDIFF.columns.len()), (ohlc::COUNT, ohlc::COUNT));
         for column in UDIFF.columns {
-            assert_eq!((columns[column.slot].name, columns[column.slot].kind), (column.name, column.kind));
+            assert_eq!((columns[column.slot].name, columns[column.slot].kind), (column.name, column.content.kind()));
         }
     }
 
     #[test]
     fn no_layout_fills_a_slot_twice_and_the_first_column_is_the_date() {
         for layout in LAYOUTS {
-            assert_eq!(layout.date().kind, Date);
+            assert!(matches!(layout.date().content, Date));
             let mut slots: Vec<usize> = layout.columns.iter().map(|column| column.slot).collect();
             slots.extend(layout.constants.iter().map(|(slot, _)| *slot));
             slots.sort_unstable();

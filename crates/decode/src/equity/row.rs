@@ -1,14 +1,15 @@
 //! One row, typed: text to numbers, dates and borrowed text, or the reason why not.
 
 use champion_market_data::TradeDate;
-use champion_market_data::columnar::ColumnKind;
 use champion_market_data::number::{AMOUNT_SCALE, MONEY_SCALE, NumberError, PRICE_SCALE, parse_decimal};
+use champion_market_data::plain::escaped;
 
 use super::header::Plan;
 use super::layout::{InputColumn, Value, ohlc};
 use crate::RuleCode;
 use crate::csv::{Fields, Line, MAX_LINE_BYTES, bad_number, is_null, shown};
 use crate::dates::{DateForm, looks_resaved};
+use crate::shape::{Content, Misfit};
 
 /// Largest number a decimal of 18 digits holds.
 pub(crate) const MAX_NUMBER: i64 = 999_999_999_999_999_999;
@@ -25,6 +26,13 @@ pub(crate) struct Broken {
 
 impl Broken {
     pub(crate) fn new(code: RuleCode, reason: String) -> Self {
+        let reason = escaped(&reason).into_owned();
+        Self { code, reason }
+    }
+}
+
+impl From<Misfit> for Broken {
+    fn from(Misfit { code, reason }: Misfit) -> Self {
         Self { code, reason }
     }
 }
@@ -153,13 +161,16 @@ impl RowReader {
                 return Err(Broken::new(RuleCode::MissingValue, reason));
             }
             self.present |= 1 << column.slot;
-            self.numbers[column.slot] = match column.kind {
-                ColumnKind::Text | ColumnKind::Bool => continue,
-                ColumnKind::Date => i64::from(read_date(column, plan.layout.dates, text)?.days_since_epoch()),
-                ColumnKind::Int64 => read_number(column, text, 0)?,
-                ColumnKind::Price => read_number(column, text, PRICE_SCALE)?,
-                ColumnKind::Money => read_number(column, text, MONEY_SCALE)?,
-                ColumnKind::Amount => read_number(column, text, AMOUNT_SCALE)?,
+            self.numbers[column.slot] = match column.content {
+                Content::Text(shape) => {
+                    shape.check(column.name, text)?;
+                    continue;
+                }
+                Content::Date => i64::from(read_date(column, plan.layout.dates, text)?.days_since_epoch()),
+                Content::Int64 => read_number(column, text, 0)?,
+                Content::Price => read_number(column, text, PRICE_SCALE)?,
+                Content::Money => read_number(column, text, MONEY_SCALE)?,
+                Content::Amount => read_number(column, text, AMOUNT_SCALE)?,
             };
         }
         Ok(Row { reader: self, plan, line })

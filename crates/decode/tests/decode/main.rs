@@ -8,5 +8,6 @@ mod quirks;
 mod real_files;
 mod refusals;
 mod rules;
+mod shapes;
 mod sheet;
 mod tables;
