@@ -72,9 +72,12 @@ impl Mirror {
     }
 }
 
+/// Most bytes of a file of faults.
+const MOST_RULES: u64 = 1 << 20;
+
 fn read_rules(file: &Path) -> Result<Vec<fault::Rule>, Error> {
     let unusable = |reason: String| Error::Faults { file: file.to_owned(), reason };
-    let text = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+    let text = champion_service::read_named_file(file, MOST_RULES).map_err(|error| unusable(error.to_string()))?;
     fault::parse(&text).map_err(|error| unusable(error.to_string()))
 }
 

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use champion_market_data::TradeDate;
+use champion_service::{read_named_file, read_named_text};
 use chrono::{DateTime, SubsecRound, Utc};
 use tracing::warn;
 
@@ -17,6 +18,9 @@ use crate::filing::{self, Filing};
 use crate::market::Sessions;
 use crate::report::{Query, SITE_HOST};
 use crate::served::{self, Served};
+
+/// Most bytes of a recorded file; the exchanges' largest have some 7 MB.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// What the holiday API answers when no year was recorded.
 const NO_HOLIDAYS: &[u8] = br#"{"CBM":[],"CD":[],"CM":[],"FO":[]}"#;
@@ -41,7 +45,7 @@ impl Archive {
         for path in listed(&root.join(SITE_HOST).join("samples")).map_err(unreadable)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if name.starts_with("nse_actions_") && name.ends_with(".json") {
-                let text = std::fs::read(&path).map_err(unreadable)?;
+                let text = read_named_file(&path, MOST_BYTES).map_err(unreadable)?;
                 match serde_json::from_slice::<Vec<Filing>>(&text) {
                     Ok(list) => filings.extend(list),
                     Err(error) => warn!(file = %path.display(), %error, "sample of corporate actions skipped"),
@@ -55,7 +59,7 @@ impl Archive {
         for path in listed(&root.join(SITE_HOST).join("samples")).map_err(unreadable)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if name.starts_with("CF-CA-") && name.ends_with(".csv") {
-                filings.extend(filing::from_csv(&std::fs::read_to_string(&path).map_err(unreadable)?));
+                filings.extend(filing::from_csv(&read_named_text(&path, MOST_BYTES).map_err(unreadable)?));
             }
         }
         Ok(Self { root, filings: without_duplicates(filings), holidays, sessions: Sessions::new() })
@@ -72,7 +76,7 @@ impl Archive {
         };
         let modified =
             std::fs::metadata(&real)?.modified().ok().map(|time| DateTime::<Utc>::from(time).trunc_subsecs(0));
-        let bytes = std::fs::read(&real)?;
+        let bytes = read_named_file(&real, MOST_BYTES)?;
         Ok(Some(Served::new(bytes.into(), served::content_type(path), modified)))
     }
 
@@ -88,7 +92,7 @@ impl Archive {
     pub(crate) fn holidays(&self, query: &Query) -> Vec<u8> {
         let wanted = |(year, _): &&(String, PathBuf)| query.get("year").is_none_or(|other| other == year);
         let file = self.holidays.iter().rfind(wanted);
-        file.and_then(|(_, path)| std::fs::read(path).ok()).unwrap_or_else(|| NO_HOLIDAYS.to_vec())
+        file.and_then(|(_, path)| read_named_file(path, MOST_BYTES).ok()).unwrap_or_else(|| NO_HOLIDAYS.to_vec())
     }
 
     pub(crate) const fn sessions(&self) -> &Sessions {

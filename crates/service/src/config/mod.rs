@@ -45,6 +45,9 @@ pub enum ConfigError {
     },
 }
 
+/// Most bytes of a configuration file.
+const MOST_BYTES: u64 = 1 << 20;
+
 /// Loads the configuration: defaults, then the file, then the environment (`CHAMPION_SCRAPER__PACE__BURST`).
 ///
 /// # Errors
@@ -82,7 +85,7 @@ where
     let variables = Variables::new(spec.env_prefix, variables.into_iter(), &defaults);
     let mut builder = Config::builder().add_source(defaults);
     if let Some(path) = file {
-        let text = std::fs::read_to_string(path)
+        let text = crate::read_named_text(path, MOST_BYTES)
             .map_err(|source| ConfigError::Unreadable { file: path.to_owned(), source })?;
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
     }

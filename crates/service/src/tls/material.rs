@@ -11,6 +11,10 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use super::{TlsError, TlsFiles};
+use crate::read_named_file;
+
+/// Most bytes of a PEM file; a bundle of all public authorities has a quarter of it.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// What the three files hold.
 pub(crate) struct Contents {
@@ -21,8 +25,9 @@ pub(crate) struct Contents {
 
 impl Contents {
     pub(super) fn read(files: &TlsFiles) -> Result<Self, TlsError> {
-        let read =
-            |file: &Path| std::fs::read(file).map_err(|source| TlsError::Unreadable { file: file.to_owned(), source });
+        let read = |file: &Path| {
+            read_named_file(file, MOST_BYTES).map_err(|source| TlsError::Unreadable { file: file.to_owned(), source })
+        };
         Ok(Self {
             certificate: read(&files.certificate)?,
             private_key: read(&files.private_key)?,
