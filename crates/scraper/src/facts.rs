@@ -40,14 +40,14 @@ pub struct Facts {
 }
 
 /// Why bytes were set aside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Refusal {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
     /// What the answer is.
-    pub(crate) class: &'static str,
+    pub class: String,
     /// For people, with the evidence.
-    pub(crate) reason: String,
+    pub reason: String,
     /// The facts of the answer; `artifact` is what the bytes would be as raw.
-    pub(crate) facts: Facts,
+    pub facts: Facts,
 }
 
 impl Facts {

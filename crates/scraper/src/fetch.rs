@@ -23,6 +23,7 @@ use crate::facts::Facts;
 use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
 use crate::raw_store::{RawStore, reference};
+use crate::set_aside::{SetAside, Wanted};
 use crate::{Clock, Error, FetchError, Source, SourceState};
 
 /// What is wanted.
@@ -160,6 +161,14 @@ impl Fetcher {
         states
     }
 
+    /// Lists the files that were set aside whole, newest session first.
+    ///
+    /// # Errors
+    /// [`FetchError::Lake`] when the lake cannot be read.
+    pub async fn set_aside(&self, wanted: &Wanted) -> Result<Vec<SetAside>, FetchError> {
+        Ok(self.store.listed_aside(wanted).await?)
+    }
+
     /// Closes a source's breaker and forgets its block and wait, for every process on the lake; `by` is who asks for it.
     ///
     /// # Errors
@@ -248,7 +257,7 @@ impl Fetcher {
                 return stays(Recheck::Answered);
             }
             Finding::Fetched(fetched) => {
-                let mut refused = shrunk(present.rows, fetched.inspection.rows);
+                let mut refused = self.shrunk(request, report, &fetched, present.rows).await?;
                 if refused.is_none() {
                     refused = self.copied(request, report, &fetched).await?;
                 }
@@ -327,17 +336,6 @@ impl Fetcher {
         warn!(%dataset, %trade_date, run_id = request.run_id, class = class.as_str(), reason, retryable, "answer refused");
         Fetch::Refused { class, reason, retryable }
     }
-}
-
-/// Refuses a correction that lost more than a tenth of the rows: corrections change a few lines, and a file cut at the end
-/// of a line looks whole otherwise.
-fn shrunk(before: u64, now: u64) -> Option<Judgement> {
-    let lost = now.saturating_mul(10) < before.saturating_mul(9);
-    lost.then(|| Judgement {
-        class: Class::TooFewRows,
-        reason: format!("{now} rows, the version that is there has {before} rows"),
-        retry_after: None,
-    })
 }
 
 fn evidence(report: &Report, judgement: &Judgement) -> String {

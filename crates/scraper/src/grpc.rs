@@ -13,10 +13,12 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 use tracing::error;
 
+use crate::facts::Refusal;
 use crate::fetch::{Fetch, FetchRequest, Fetcher, Recheck};
+use crate::set_aside::{SetAside, Wanted};
 use crate::{ErrorKind, FetchError, Source, SourceState};
 
-/// What is behind `champion.scraper.v1.ScraperService` and `SourceService`.
+/// What is behind `champion.scraper.v1.ScraperService`, `SourceService` and `SetAsideService`.
 #[derive(Debug, Clone)]
 pub(crate) struct Scraper {
     fetcher: Arc<Fetcher>,
@@ -36,6 +38,18 @@ impl wire::scraper_service_server::ScraperService for Scraper {
         let request = FetchRequest::try_from(request.into_inner())?;
         let fetch = self.fetcher.fetch(&request, deadline).await.map_err(|error| status(&request, &error))?;
         Ok(Response::new(fetch.into()))
+    }
+}
+
+#[async_trait]
+impl wire::set_aside_service_server::SetAsideService for Scraper {
+    async fn list_set_aside(
+        &self,
+        request: Request<wire::ListSetAsideRequest>,
+    ) -> Result<Response<wire::ListSetAsideResponse>, Status> {
+        let wanted = Wanted::try_from(request.into_inner())?;
+        let files = self.fetcher.set_aside(&wanted).await.map_err(|error| error.kind().status(error.to_string()))?;
+        Ok(Response::new(wire::ListSetAsideResponse { files: files.into_iter().map(Into::into).collect() }))
     }
 }
 
@@ -121,6 +135,50 @@ impl TryFrom<wire::FetchRequest> for FetchRequest {
             run_id: message.run_id,
             recheck: message.recheck,
         })
+    }
+}
+
+/// Most files that one call lists.
+const MOST_LISTED: u32 = 10_000;
+
+impl TryFrom<wire::ListSetAsideRequest> for Wanted {
+    type Error = WireError;
+
+    fn try_from(message: wire::ListSetAsideRequest) -> Result<Self, WireError> {
+        let wire::ListSetAsideRequest { dataset, sha256_prefix, limit } = message;
+        if sha256_prefix.len() > 64 || !sha256_prefix.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            let reason = "at most 64 lower-case hex digits are expected".to_owned();
+            return Err(WireError::Invalid { field: "sha256_prefix", reason });
+        }
+        Ok(Self {
+            dataset: if dataset.is_empty() { None } else { Some(parse_name("dataset", &dataset)?) },
+            sha256_prefix,
+            limit: limit.clamp(1, MOST_LISTED) as usize,
+        })
+    }
+}
+
+impl From<SetAside> for wire::SetAsideFile {
+    fn from(file: SetAside) -> Self {
+        let mut message = Self {
+            dataset: file.dataset.to_string(),
+            exchange: file.exchange.to_string(),
+            trade_date: file.trade_date.to_string(),
+            sha256: file.sha256.to_string(),
+            key: file.key,
+            superseded: file.superseded,
+            problem: file.problem,
+            ..Self::default()
+        };
+        if let Some(Refusal { class, reason, facts }) = file.refusal {
+            message.class = class;
+            message.reason = reason;
+            message.url = facts.url;
+            message.observed_at = facts.observed_at.to_rfc3339_opts(SecondsFormat::Millis, true);
+            message.bytes = facts.artifact.bytes;
+            message.rows = facts.rows;
+        }
+        message
     }
 }
 

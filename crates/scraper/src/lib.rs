@@ -22,6 +22,7 @@ mod metrics;
 mod raw_store;
 mod received;
 mod serve;
+mod set_aside;
 
 pub use champion_market_data::{Absence, absence};
 pub use champion_service::ErrorKind;
@@ -32,8 +33,9 @@ pub use config::{
 };
 pub use error::{Error, FetchError};
 pub use exchange::{Source, SourceState};
-pub use facts::Facts;
+pub use facts::{Facts, Refusal};
 pub use fetch::{Fetch, FetchRequest, Fetcher, Recheck};
 pub use metrics::Metrics;
 pub use received::{Answer, Failure, FailureKind, HeaderFacts, Received};
 pub use serve::{run, run_at};
+pub use set_aside::{SetAside, Wanted};

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use tracing::warn;
 
 use crate::facts::{Facts, Refusal};
+use crate::set_aside::{self, RECORD, SetAside, Wanted, ZONE};
 use crate::{Clock, FetchError};
 
 /// How the key of facts ends.
@@ -105,9 +106,9 @@ impl RawStore {
     pub(crate) async fn set_aside(&self, bytes: Bytes, refusal: Refusal) -> Result<String, LakeError> {
         let Facts { dataset, exchange, trade_date, ref artifact, .. } = refusal.facts;
         let file = artifact.key.rsplit('/').next().unwrap_or_default();
-        let folder = format!("quarantine/raw/{dataset}/{exchange}/{trade_date}");
+        let folder = format!("{ZONE}/{dataset}/{exchange}/{trade_date}");
         let key = format!("{folder}/{file}");
-        let reason = format!("{folder}/{}.reason.json", artifact.sha256);
+        let reason = format!("{folder}/{}{RECORD}", artifact.sha256);
         self.lake.put_if_absent(&key, bytes).await?;
         let json = serde_json::to_vec_pretty(&refusal).expect("a refusal is plain data");
         match self.lake.put_if_absent(&reason, Bytes::from(json)).await {
@@ -115,6 +116,11 @@ impl RawStore {
             Ok(_) | Err(LakeError::Conflict { .. }) => Ok(key),
             Err(error) => Err(error),
         }
+    }
+
+    /// Lists what was set aside, as the lake says it.
+    pub(crate) async fn listed_aside(&self, wanted: &Wanted) -> Result<Vec<SetAside>, LakeError> {
+        set_aside::list(&self.lake, wanted).await
     }
 
     /// Reads the bytes that facts speak of; damaged ones are as good as none.

@@ -2,6 +2,7 @@
 
 use champion_lake::Lake;
 use champion_proto::scraper::v1::scraper_service_server::ScraperServiceServer;
+use champion_proto::scraper::v1::set_aside_service_server::SetAsideServiceServer;
 use champion_proto::scraper::v1::source_service_server::SourceServiceServer;
 use champion_proto::{DESCRIPTORS, MAX_MESSAGE_BYTES};
 use champion_service::{Listeners, Server, Shutdown};
@@ -39,7 +40,8 @@ pub async fn run_at(
     let scraper = Scraper::new(fetcher, seconds(config.limits.fetch_seconds));
     Server::new(listeners, registry, &config.server)
         .add_service(ScraperServiceServer::new(scraper.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
-        .add_service(SourceServiceServer::new(scraper))
+        .add_service(SourceServiceServer::new(scraper.clone()))
+        .add_service(SetAsideServiceServer::new(scraper))
         .reflection(DESCRIPTORS)
         .serve(shutdown)
         .await?;

@@ -35,11 +35,38 @@ impl Fetcher {
         let Some(share) = tokio::task::spawn_blocking(compare).await? else { return Ok(None) };
         let percent = (share * 1000.0).round() / 10.0;
         let reason = format!("{percent} % of the rows are those of {day} ({})", previous.artifact.key);
-        let class = Class::CopiedSession;
+        Ok(Some(self.set_aside_whole(request, report, fetched, Class::CopiedSession, reason).await?))
+    }
+
+    /// Sets aside a correction that lost more than a tenth of the rows: corrections change a few lines, and a file cut at the
+    /// end of a line looks whole otherwise.
+    pub(super) async fn shrunk(
+        &self,
+        request: &FetchRequest,
+        report: &Report,
+        fetched: &Fetched,
+        before: u64,
+    ) -> Result<Option<Judgement>, FetchError> {
+        let now = fetched.inspection.rows;
+        if now.saturating_mul(10) >= before.saturating_mul(9) {
+            return Ok(None);
+        }
+        let reason = format!("{now} rows, the version that is there has {before} rows");
+        Ok(Some(self.set_aside_whole(request, report, fetched, Class::TooFewRows, reason).await?))
+    }
+
+    async fn set_aside_whole(
+        &self,
+        request: &FetchRequest,
+        report: &Report,
+        fetched: &Fetched,
+        class: Class,
+        reason: String,
+    ) -> Result<Judgement, FetchError> {
         let facts = self.facts(request, report, fetched);
-        let refusal = Refusal { class: class.as_str(), reason: reason.clone(), facts };
+        let refusal = Refusal { class: class.as_str().to_owned(), reason: reason.clone(), facts };
         let key = self.store.set_aside(fetched.answer.body.clone(), refusal).await?;
-        Ok(Some(Judgement { class, reason: format!("{reason}; set aside as {key}"), retry_after: None }))
+        Ok(Judgement { class, reason: format!("{reason}; set aside as {key}"), retry_after: None })
     }
 
     /// Returns the newest raw session before the one that is asked for, where it may be the one just before.

@@ -9,8 +9,9 @@ use std::time::Instant;
 use champion_lake::Lake;
 use champion_proto::scraper::v1::fetch_response::Outcome;
 use champion_proto::scraper::v1::scraper_service_client::ScraperServiceClient;
+use champion_proto::scraper::v1::set_aside_service_client::SetAsideServiceClient;
 use champion_proto::scraper::v1::source_service_client::SourceServiceClient;
-use champion_proto::scraper::v1::{Available, FetchRequest, NotPublished, Refused};
+use champion_proto::scraper::v1::{Available, FetchRequest, ListSetAsideRequest, NotPublished, Refused, SetAsideFile};
 use champion_scraper::{Clock, Config, Facts, SPEC, run_at};
 use champion_service::channel::{ChannelOptions, ServiceChannel, connect_lazy};
 use champion_service::{Listeners, Shutdown, config};
@@ -30,6 +31,7 @@ pub(crate) struct Scraper {
     pub(crate) exchange: Exchange,
     pub(crate) client: ScraperServiceClient<ServiceChannel>,
     pub(crate) operator: SourceServiceClient<ServiceChannel>,
+    aside: SetAsideServiceClient<ServiceChannel>,
     pub(crate) lake: Lake,
     registry: Registry,
     folder: Arc<TempDir>,
@@ -111,8 +113,9 @@ async fn launch(exchange: Exchange, folder: Arc<TempDir>, clock: Clock, change: 
     let server = tokio::spawn(run_at(clock, config, listeners, registry.clone(), shutdown.clone()));
     let channel = connect_lazy(&format!("http://{address}"), &ChannelOptions::default()).expect("a valid URL");
     let client = ScraperServiceClient::new(channel.clone());
-    let operator = SourceServiceClient::new(channel);
-    Scraper { exchange, client, operator, lake, registry, folder, shutdown, server }
+    let operator = SourceServiceClient::new(channel.clone());
+    let aside = SetAsideServiceClient::new(channel);
+    Scraper { exchange, client, operator, aside, lake, registry, folder, shutdown, server }
 }
 
 impl Scraper {
@@ -158,6 +161,13 @@ impl Scraper {
             Outcome::NotPublished(not_published) => not_published,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Lists the files that were set aside whole.
+    pub(crate) async fn set_aside(&self, dataset: &str, prefix: &str, limit: u32) -> Result<Vec<SetAsideFile>, Status> {
+        let (dataset, sha256_prefix) = (dataset.to_owned(), prefix.to_owned());
+        let request = ListSetAsideRequest { dataset, sha256_prefix, limit };
+        Ok(self.aside.clone().list_set_aside(request).await?.into_inner().files)
     }
 
     /// Returns the keys of the raw zone.

@@ -9,6 +9,7 @@ mod faults;
 mod harness;
 mod mirror;
 mod rechecks;
+mod refused_whole;
 mod sessions;
 mod shared;
 mod sockets;
