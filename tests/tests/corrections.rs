@@ -108,6 +108,66 @@ fn promise_20_refused_rows_are_listed_shown_and_replayed_by_the_operator() {
 }
 
 #[test]
+fn promise_36_files_that_were_refused_whole_are_listed_shown_and_replayed_by_parser_and_scraper_alike() {
+    let stack = Stack::builder().start();
+    stack.post_to_mirror(
+        "/__fault",
+        &json!({"path": "*20250225*", "kind": "high_below_low", "rows": 400, "count": "forever"}),
+    );
+    stack.post_to_mirror("/__fault", &json!({"path": "*20250224*", "kind": "copied_session", "count": "forever"}));
+    stack.champion(&["run", "bhavcopy", "--date", "2025-02-21"]).expect_code(0);
+    stack.champion(&["run", "bhavcopy", "--date", DAY]).expect_code(1);
+    stack.champion(&["run", "bhavcopy", "--date", "2025-02-25"]).expect_code(1);
+
+    let listed = stack.champion(&["quarantine", "list", "--json"]).expect_code(0).json();
+    let file = |date: &str| -> Value {
+        let files = listed["files"].as_array().expect("files");
+        files.iter().find(|file| file["trade_date"] == date).unwrap_or_else(|| panic!("no {date} in {listed}")).clone()
+    };
+    let (copied, refused) = (file(DAY), file("2025-02-25"));
+    assert_eq!((&copied["codes"], &copied["published"]), (&json!(["copied_session"]), &json!(0)));
+    assert!(copied["reason"].as_str().is_some_and(|reason| reason.contains("2025-02-21")), "{copied}");
+    assert!(refused["reason"].as_str().is_some_and(|reason| reason.contains("rows are refused")), "{refused}");
+    let words = stack.champion(&["quarantine", "list"]).expect_code(0).stdout;
+    assert!(words.contains("copied_session") && words.contains("too_many_bad_rows"), "{words}");
+    let csv = stack.champion(&["quarantine", "list", "--csv"]).expect_code(0).stdout;
+    assert_eq!(csv.lines().count(), 3, "{csv}");
+
+    let hash = copied["source_sha256"].as_str().expect("a hash")[..12].to_owned();
+    let shown = stack.champion(&["quarantine", "show", &hash]).expect_code(0).stdout;
+    assert!(shown.contains("set aside (copied_session)") && shown.contains("it came from http"), "{shown}");
+
+    // The exchange still has the copy: replaying says so. Once it has the session, replaying brings it in.
+    stack.champion(&["quarantine", "replay", &hash]).expect_code(1);
+    stack.clear_faults();
+    stack.champion(&["quarantine", "replay", &hash]).expect_code(0);
+    let after = stack.champion(&["quarantine", "list", "--json"]).expect_code(0).json();
+    let copied = after["files"].as_array().expect("files").iter().find(|file| file["trade_date"] == DAY).cloned();
+    assert_eq!(copied.map(|file| file["set_aside"]["superseded"].clone()), Some(json!(true)), "{after}");
+}
+
+#[test]
+fn promise_37_what_the_command_exports_holds_no_formula() {
+    let stack = Stack::builder().start();
+    stack.champion(&["run", "bhavcopy", "--date", DAY]).expect_code(0);
+    let sql = "SELECT '=cmd|x' AS `=name`, '@SUM(1)' AS at, -12.5 AS number, '-1+1' AS minus, NULL AS nothing";
+    let csv = stack.champion(&["query", "--csv", sql]).expect_code(0).stdout;
+    assert_eq!(csv, "'=name,at,number,minus,nothing\n'=cmd|x,'@SUM(1),-12.5,'-1+1,\n");
+    let passed = stack.champion(&["query", "--format", "CSV", sql]).expect_code(0).stdout;
+    assert_eq!(passed, "'=cmd|x,'@SUM(1),-12.5,'-1+1,\\N\n");
+    let tabs = stack.champion(&["query", "--format", "TSV", sql]).expect_code(0).stdout;
+    assert_eq!(tabs, "'=cmd|x\t'@SUM(1)\t-12.5\t'-1+1\t\\N\n");
+    // What machines read is passed on as it is.
+    let json = stack.champion(&["query", "--format", "JSONEachRow", "SELECT '=1' AS a"]).expect_code(0).stdout;
+    assert_eq!(json.trim(), r#"{"a":"=1"}"#);
+    for arguments in [&["status", "--csv"][..], &["runs", "--csv"], &["gaps", "--csv", "--from", DAY, "--to", DAY]] {
+        let output = stack.champion(arguments).stdout;
+        assert!(output.starts_with("dataset,") || output.starts_with("run,"), "{arguments:?}: {output}");
+        assert!(output.contains("bhavcopy"), "{arguments:?}: {output}");
+    }
+}
+
+#[test]
 fn promise_32_the_gap_report_names_what_is_in_what_is_missing_and_what_nobody_knows() {
     let stack = Stack::builder().start();
     stack.post_to_mirror("/__fault", &json!({"path": "*20250225*", "kind": "not_found", "count": "forever"}));

@@ -115,6 +115,9 @@ pub enum Command {
         /// Closed days and sessions that are in as well
         #[arg(long)]
         all: bool,
+        /// In which form
+        #[command(flatten)]
+        export: Export,
     },
     /// Rows and files that were set aside
     Quarantine {
@@ -123,7 +126,11 @@ pub enum Command {
         command: QuarantineCommand,
     },
     /// What is in for each dataset, and the books of its files
-    Status,
+    Status {
+        /// In which form
+        #[command(flatten)]
+        export: Export,
+    },
     /// The hosts that are asked: circuit breaker, blocks, waits, pace
     Sources {
         /// What to do in place of listing them
@@ -141,6 +148,9 @@ pub enum Command {
         /// How many
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
+        /// In which form
+        #[command(flatten)]
+        export: Export,
     },
     /// One run as one trace over all services, drawn as a waterfall
     Trace {
@@ -154,9 +164,9 @@ pub enum Command {
     Query {
         /// A statement; read the `…_current` views
         sql: String,
-        /// A format of ClickHouse in place of the table, such as CSVWithNames or JSONEachRow
-        #[arg(long)]
-        format: Option<String>,
+        /// In which form
+        #[command(flatten)]
+        form: Form,
     },
     /// Ask the warehouse what was known at an instant
     AsOf {
@@ -164,13 +174,13 @@ pub enum Command {
         instant: Instant,
         /// A question; it names tables or `…_current` views as always
         sql: String,
-        /// A format of ClickHouse in place of the table, such as CSVWithNames or JSONEachRow
-        #[arg(long)]
-        format: Option<String>,
+        /// In which form
+        #[command(flatten)]
+        form: Form,
     },
     /// Decode and check a file; no services needed
     Validate {
-        /// The file as received: zip or CSV, JSON for corporate actions
+        /// The file as received: zip or CSV, JSON for corporate actions; - reads standard input
         file: PathBuf,
         /// bhavcopy, full_bhavcopy or corporate_actions
         #[arg(long)]
@@ -207,6 +217,38 @@ pub enum Command {
     },
 }
 
+/// Whether an answer goes into a spreadsheet.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Export {
+    /// Answer in CSV, for spreadsheets; no cell is a formula
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
+/// In which form the warehouse answers.
+#[derive(Debug, Clone, Args)]
+pub struct Form {
+    /// A format of ClickHouse in place of the table, such as CSVWithNames or JSONEachRow
+    #[arg(long, conflicts_with = "csv")]
+    pub format: Option<String>,
+    /// For spreadsheets, or as a table
+    #[command(flatten)]
+    pub export: Export,
+}
+
+impl Form {
+    /// Returns the form asked for; `json` is the option of all commands.
+    #[must_use]
+    pub fn chosen(self, json: bool) -> crate::query::Form {
+        match self.format {
+            Some(format) => crate::query::Form::Format(format),
+            None if self.export.csv => crate::query::Form::Csv,
+            None if json => crate::query::Form::Format("JSON".to_owned()),
+            None => crate::query::Form::Table,
+        }
+    }
+}
+
 /// How the work of a run is done.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct How {
@@ -229,11 +271,17 @@ pub enum QuarantineCommand {
         /// How many
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
+        /// In which form
+        #[command(flatten)]
+        export: Export,
     },
     /// The rows of one file with line number, reason and the line as published
     Show {
         /// SHA-256 of the file, or the beginning of it
         file: String,
+        /// In which form
+        #[command(flatten)]
+        export: Export,
     },
     /// Decode the file anew, for instance after an upgrade, and publish what is good now
     Replay {

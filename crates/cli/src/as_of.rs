@@ -11,7 +11,8 @@ use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeZone, Utc};
 
 use crate::args::Place;
 use crate::exit::Exit;
-use crate::query;
+use crate::query::{self, Form};
+use crate::render::complain;
 
 /// The instant asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,18 +59,21 @@ impl Instant {
 ///
 /// # Errors
 /// Fails when the warehouse cannot be reached or refuses the statement.
-pub(crate) async fn run(place: &Place, instant: Instant, sql: &str, format: Option<&str>) -> anyhow::Result<Exit> {
+pub(crate) async fn run(place: &Place, instant: Instant, sql: &str, form: Form) -> anyhow::Result<Exit> {
     let sql = match as_of(sql, instant) {
         Ok(sql) => sql,
         Err(reason) => {
-            eprintln!("champion: {reason}");
+            complain(format!("champion: {reason}"));
             return Ok(Exit::Usage);
         }
     };
     if instant.assumed_ist {
-        eprintln!("champion: no offset given, so the instant is IST: {} UTC", instant.at.format("%Y-%m-%dT%H:%M:%S"));
+        complain(format!(
+            "champion: no offset given, so the instant is IST: {} UTC",
+            instant.at.format("%Y-%m-%dT%H:%M:%S")
+        ));
     }
-    query::run(&place.warehouse()?, &sql, format, place.json).await.map(|()| Exit::Done)
+    query::run(&place.warehouse()?, &sql, form).await.map(|()| Exit::Done)
 }
 
 /// Puts a `WITH` clause before a statement for each table that it names.

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::args::{Arguments, Command, Place, PortChoice, QuarantineCommand, SourcesAction, UpArguments};
 use crate::endpoints::Endpoints;
 use crate::exit::Exit;
-use crate::render::table;
+use crate::render::{complain, say, say_json, table};
 use crate::up::{self, Market, Ports};
 use crate::{
     as_of, collect, compact, gaps, metrics_demo, quarantine, query, reconcile, run, sources, status, trace, validate,
@@ -26,34 +26,40 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Run { dataset, date, how } => run::day(&place, dataset, date, how.into()).await,
         Command::Backfill { dataset, from, to, strict, how } => {
             if from > to {
-                eprintln!("champion: --from {from} is after --to {to}");
+                complain(format!("champion: --from {from} is after --to {to}"));
                 return Ok(Exit::Usage);
             }
             run::backfill(&place, dataset, (from, to), how.into(), strict).await
         }
         Command::Recheck { dataset, sessions } => run::recheck(&place, dataset, sessions).await,
         Command::Cancel { run } => status::cancel(&place, &run).await.map(|()| Exit::Done),
-        Command::Gaps { dataset, from, to, all } => gaps::gaps(&place, dataset, (from, to), all).await,
+        Command::Gaps { dataset, from, to, all, export } => {
+            gaps::gaps(&place, dataset, (from, to), all, export.csv).await
+        }
         Command::Quarantine { command } => match command {
-            QuarantineCommand::List { dataset, limit } => quarantine::list(&place, dataset, limit).await,
-            QuarantineCommand::Show { file } => quarantine::show(&place, &file).await,
+            QuarantineCommand::List { dataset, limit, export } => {
+                quarantine::list(&place, dataset, limit, export.csv).await
+            }
+            QuarantineCommand::Show { file, export } => quarantine::show(&place, &file, export.csv).await,
             QuarantineCommand::Replay { file } => quarantine::replay(&place, &file).await,
         },
-        Command::Status => status::status(&place).await.map(|()| Exit::Done),
+        Command::Status { export } => status::status(&place, export.csv).await.map(|()| Exit::Done),
         Command::Sources { action: None, scraper } => sources::list(&place, scraper).await.map(|()| Exit::Done),
         Command::Sources { action: Some(SourcesAction::Reset { source }), scraper } => {
             sources::reset(&place, scraper, source).await.map(|()| Exit::Done)
         }
-        Command::Runs { dataset, limit } => status::runs(&place, dataset, limit).await.map(|()| Exit::Done),
-        Command::Trace { run, all } => show_trace(&place, &run, all).await,
-        Command::Query { sql, format } => {
-            query::run(&place.warehouse()?, &sql, format.as_deref(), place.json).await.map(|()| Exit::Done)
+        Command::Runs { dataset, limit, export } => {
+            status::runs(&place, dataset, limit, export.csv).await.map(|()| Exit::Done)
         }
-        Command::AsOf { instant, sql, format } => as_of::run(&place, instant, &sql, format.as_deref()).await,
+        Command::Trace { run, all } => show_trace(&place, &run, all).await,
+        Command::Query { sql, form } => {
+            query::run(&place.warehouse()?, &sql, form.chosen(place.json)).await.map(|()| Exit::Done)
+        }
+        Command::AsOf { instant, sql, form } => as_of::run(&place, instant, &sql, form.chosen(place.json)).await,
         Command::Validate { file, dataset, date } => {
             let verdict = validate::examine(&file, dataset, date)?;
             if place.json {
-                print(&serde_json::to_string(&verdict)?);
+                say_json(serde_json::to_string(&verdict)?);
             } else {
                 validate::print(&file, &verdict);
             }
@@ -69,8 +75,9 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
     }
 }
 
+/// Prints a drawing that has colours of its own; the texts in it were made harmless where it was drawn.
 #[expect(clippy::print_stdout, reason = "the command's answer")]
-fn print(text: &str) {
+fn print_drawn(text: &str) {
     println!("{text}");
 }
 
@@ -93,7 +100,7 @@ async fn show_trace(place: &Place, run: &str, all: bool) -> anyhow::Result<Exit>
     let warehouse = place.warehouse()?;
     if place.json {
         let spans = trace::read(&warehouse, &trace_id, WAIT_FOR_SPANS).await?;
-        print(&json!({"trace_id": trace_id, "spans": spans}).to_string());
+        say_json(json!({"trace_id": trace_id, "spans": spans}));
         return Ok(if spans.is_empty() { Exit::Failed } else { Exit::Done });
     }
     let terminal = std::io::stdout().is_terminal();
@@ -101,18 +108,18 @@ async fn show_trace(place: &Place, run: &str, all: bool) -> anyhow::Result<Exit>
     let colour = terminal && std::env::var_os("NO_COLOR").is_none();
     let max_lines = if all { 0 } else { WATERFALL_LINES };
     let options = trace::Options { max_lines, style: trace::Style { width, colour }, wait: WAIT_FOR_SPANS };
-    print(trace::show(&warehouse, &trace_id, &options).await?.trim_end());
+    print_drawn(trace::show(&warehouse, &trace_id, &options).await?.trim_end());
     Ok(Exit::Done)
 }
 
 async fn migrate(place: &Place, loader: Option<String>) -> anyhow::Result<Exit> {
     let answer = place.loader(loader)?.migrate(MigrateRequest {}).await?.into_inner();
     if place.json {
-        print(&json!({"version": answer.version, "applied": answer.applied}).to_string());
+        say_json(json!({"version": answer.version, "applied": answer.applied}));
     } else if answer.applied.is_empty() {
-        print(&format!("nothing to do: the warehouse is at version {}", answer.version));
+        say(format!("nothing to do: the warehouse is at version {}", answer.version));
     } else {
-        print(&format!("applied {}; the warehouse is at version {}", answer.applied.join(", "), answer.version));
+        say(format!("applied {}; the warehouse is at version {}", answer.applied.join(", "), answer.version));
     }
     Ok(Exit::Done)
 }
@@ -144,7 +151,7 @@ async fn start(place: &Place, options: UpArguments) -> anyhow::Result<Exit> {
 
 fn report(endpoints: &Endpoints, json: bool, data: &std::path::Path) {
     if json {
-        print(&json!({"ready": true, "data": data, "endpoints": endpoints}).to_string());
+        say_json(json!({"ready": true, "data": data, "endpoints": endpoints}));
         return;
     }
     let cell = |address: &Option<String>| address.clone().unwrap_or_else(|| "–".to_owned());
@@ -153,6 +160,6 @@ fn report(endpoints: &Endpoints, json: bool, data: &std::path::Path) {
         .iter()
         .map(|(name, endpoint)| vec![name.clone(), cell(&endpoint.grpc), cell(&endpoint.http), cell(&endpoint.admin)])
         .collect();
-    print(&table(&["service", "gRPC", "HTTP", "admin (/metrics)"], &[], rows).to_string());
-    print(&format!("ready; data in {}; Ctrl-C stops the stack", data.display()));
+    say(table(&["service", "gRPC", "HTTP", "admin (/metrics)"], &[], rows).to_string());
+    say(format!("ready; data in {}; Ctrl-C stops the stack", data.display()));
 }

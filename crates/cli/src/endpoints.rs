@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use champion_service::read_named_file;
 use serde::{Deserialize, Serialize};
+
+/// Most bytes of the file; a stack has some ten services.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// Addresses of one service, as `host:port`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +44,7 @@ impl Endpoints {
     /// # Errors
     /// Fails when the file is there and cannot be read.
     pub fn load(data: &Path) -> io::Result<Option<Self>> {
-        match std::fs::read(Self::path(data)) {
+        match read_named_file(&Self::path(data), MOST_BYTES) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

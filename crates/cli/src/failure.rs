@@ -3,10 +3,16 @@
 use tonic::Code;
 
 use crate::exit::Exit;
+use crate::render::harmless;
 
-/// Returns the sentence for standard error and how the command ends.
+/// Returns the sentence for standard error, without anything a terminal would obey, and how the command ends.
 #[must_use]
 pub fn explain(error: &anyhow::Error) -> (String, Exit) {
+    let (text, exit) = reason(error);
+    (harmless(&text), exit)
+}
+
+fn reason(error: &anyhow::Error) -> (String, Exit) {
     if let Some(status) = error.chain().find_map(|cause| cause.downcast_ref::<tonic::Status>()) {
         return match status.code() {
             Code::Unavailable | Code::DeadlineExceeded => {

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::args::Place;
 use crate::exit::Exit;
-use crate::render::{count, harmless, table};
+use crate::export::print_csv;
+use crate::render::{count, say, say_json, table};
 
 /// Shows the state of every expected session of one dataset or of all; `all` adds what needs no attention.
 ///
@@ -16,15 +17,16 @@ use crate::render::{count, harmless, table};
 ///
 /// # Errors
 /// Fails when the orchestrator cannot be reached or refuses the range.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) async fn gaps(
     place: &Place,
     dataset: Option<Dataset>,
     (from, to): (TradeDate, TradeDate),
     all: bool,
+    csv: bool,
 ) -> anyhow::Result<Exit> {
     let mut client = place.orchestrator()?;
     let mut missing = false;
+    let mut rows = Vec::new();
     for dataset in Dataset::ALL.iter().filter(|known| dataset.is_none_or(|only| only == **known)) {
         let request = GapsRequest {
             dataset: dataset.to_string(),
@@ -34,11 +36,16 @@ pub(crate) async fn gaps(
         };
         let answer = client.gaps(request).await?.into_inner();
         missing |= answer.days.iter().any(needs_attention);
-        if place.json {
-            println!("{}", as_json(*dataset, &answer));
+        if csv {
+            rows.extend(day_rows(&answer, all).map(|row| [vec![dataset.to_string()], row].concat()));
+        } else if place.json {
+            say_json(as_json(*dataset, &answer));
         } else {
-            println!("{}", in_words(*dataset, (from, to), &answer, all));
+            say(in_words(*dataset, (from, to), &answer, all));
         }
+    }
+    if csv {
+        print_csv(&["dataset", "date", "calendar", "state", "why"], rows)?;
     }
     Ok(if missing { Exit::Incomplete } else { Exit::Done })
 }
@@ -65,15 +72,16 @@ fn totals(answer: &GapsResponse) -> BTreeMap<&str, u64> {
     totals
 }
 
+/// One row a day: those that need attention, or all.
+fn day_rows(answer: &GapsResponse, all: bool) -> impl Iterator<Item = Vec<String>> {
+    let wanted = answer.days.iter().filter(move |day| all || needs_attention(day));
+    wanted.map(|day| vec![day.trade_date.clone(), day.kind.clone(), day.state.clone(), day.reason.clone()])
+}
+
 fn in_words(dataset: Dataset, (from, to): (TradeDate, TradeDate), answer: &GapsResponse, all: bool) -> String {
     let told: Vec<String> = totals(answer).iter().map(|(state, days)| format!("{} {state}", count(*days))).collect();
     let mut text = format!("{dataset} {from} to {to}: {}", told.join(", "));
-    let rows: Vec<Vec<String>> = answer
-        .days
-        .iter()
-        .filter(|day| all || needs_attention(day))
-        .map(|day| vec![day.trade_date.clone(), day.kind.clone(), day.state.clone(), harmless(&day.reason)])
-        .collect();
+    let rows: Vec<Vec<String>> = day_rows(answer, all).collect();
     if !rows.is_empty() {
         text.push_str(&format!("\n{}", table(&["date", "calendar", "state", "why"], &[], rows)));
     }

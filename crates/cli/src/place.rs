@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use champion_proto::loader::v1::loader_service_client::LoaderServiceClient;
 use champion_proto::orchestrator::v1::orchestrator_service_client::OrchestratorServiceClient;
+use champion_proto::scraper::v1::set_aside_service_client::SetAsideServiceClient;
 use champion_proto::scraper::v1::source_service_client::SourceServiceClient;
 use champion_proto::writer::v1::writer_service_client::WriterServiceClient;
 use champion_service::channel::{ChannelOptions, ServiceChannel, connect_lazy};
@@ -89,6 +90,15 @@ impl Place {
     pub(crate) fn sources(&self, url: Option<String>) -> anyhow::Result<SourceServiceClient<ServiceChannel>> {
         let url = self.grpc_url(url, "scraper", DEFAULT_SCRAPER)?;
         Ok(SourceServiceClient::new(self.channel(&url, CHANNEL)?))
+    }
+
+    /// Returns a client of the scraper's files that were set aside.
+    ///
+    /// # Errors
+    /// Fails when its URL makes no sense or the files of TLS cannot be used.
+    pub(crate) fn set_aside(&self) -> anyhow::Result<SetAsideServiceClient<ServiceChannel>> {
+        let url = self.grpc_url(None, "scraper", DEFAULT_SCRAPER)?;
+        Ok(SetAsideServiceClient::new(self.channel(&url, CHANNEL)?).max_decoding_message_size(MOST_ANSWER_BYTES))
     }
 
     /// Returns a client of the loader.

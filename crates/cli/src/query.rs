@@ -1,11 +1,25 @@
 //! `champion query`: asks the warehouse and shows an aligned table, or passes any of ClickHouse's formats through.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use anyhow::Context;
+use bytes::Bytes;
 use serde::Deserialize;
+use tokio::sync::mpsc;
 
-use crate::render::{harmless, table};
+use crate::export::{self, Sheet};
+use crate::render::{say, table};
+
+/// In which form the answer is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    /// An aligned table.
+    Table,
+    /// CSV for spreadsheets: with names, nulls empty, no cell a formula.
+    Csv,
+    /// A format of ClickHouse. Those that spreadsheets open have no cell that is a formula either.
+    Format(String),
+}
 
 /// An answer in the format JSONCompact: names and types, then rows.
 #[derive(Debug, Deserialize)]
@@ -23,40 +37,88 @@ struct Meta {
 
 /// Most rows that are drawn; the rest is counted.
 const MOST_ROWS: usize = 1_000;
+/// Pieces of an answer that may wait to be written.
+const PIECES_AHEAD: usize = 4;
 
 /// Runs a statement and writes its answer to standard output.
 ///
 /// # Errors
 /// Fails when the warehouse cannot be reached or refuses the statement.
-pub(crate) async fn run(
-    warehouse: &clickhouse::Client,
-    sql: &str,
-    format: Option<&str>,
-    json: bool,
-) -> anyhow::Result<()> {
-    let chosen = format.unwrap_or(if json { "JSON" } else { "JSONCompact" });
-    let client = warehouse
+pub(crate) async fn run(warehouse: &clickhouse::Client, sql: &str, form: Form) -> anyhow::Result<()> {
+    let chosen = match &form {
+        Form::Table => "JSONCompact",
+        Form::Csv => "CSVWithNames",
+        Form::Format(format) => format,
+    };
+    let mut client = warehouse
         .clone()
         .with_setting("output_format_json_quote_64bit_integers", "0")
         // Decimals as text keep every digit on their way to the screen.
-        .with_setting("output_format_json_quote_decimals", if format.is_none() && !json { "1" } else { "0" })
-        .with_setting("output_format_decimal_trailing_zeros", "1");
+        .with_setting("output_format_json_quote_decimals", if form == Form::Table { "1" } else { "0" })
+        .with_setting("output_format_decimal_trailing_zeros", "1")
+        // What colours the warehouse would add cannot be told from those that a row adds.
+        .with_setting("output_format_pretty_color", "0");
+    if form == Form::Csv {
+        client = client.with_setting("format_csv_null_representation", "");
+    }
     let mut cursor = client.query_raw(sql).fetch_bytes(chosen)?;
-    let mut out = std::io::stdout().lock();
-    if format.is_some() || json {
+    if form != Form::Table {
+        let (pieces, waiting) = mpsc::channel(PIECES_AHEAD);
+        let sheet = Sheet::of(chosen);
+        let writing = tokio::task::spawn_blocking(move || write(Pieces::new(waiting), sheet));
         while let Some(bytes) = cursor.next().await? {
-            out.write_all(&bytes)?;
+            if pieces.send(bytes).await.is_err() {
+                break; // nobody writes any more, and why is what the writing says
+            }
         }
-        return Ok(());
+        drop(pieces);
+        return writing.await?;
     }
     let bytes = cursor.collect().await?;
     if bytes.is_empty() {
-        writeln!(out, "done")?;
+        say("done");
         return Ok(());
     }
     let answer: Compact = serde_json::from_slice(&bytes).context("the warehouse answered in another format")?;
-    writeln!(out, "{}", draw(&answer))?;
+    say(draw(&answer));
     Ok(())
+}
+
+fn write(mut pieces: Pieces, sheet: Option<Sheet>) -> anyhow::Result<()> {
+    let mut out = export::output();
+    match sheet {
+        Some(sheet) => sheet.copy(pieces, out),
+        None => {
+            std::io::copy(&mut pieces, &mut out)?;
+            Ok(out.flush()?)
+        }
+    }
+}
+
+/// An answer as it comes, read by a thread of its own.
+struct Pieces {
+    waiting: mpsc::Receiver<Bytes>,
+    rest: Bytes,
+}
+
+impl Pieces {
+    const fn new(waiting: mpsc::Receiver<Bytes>) -> Self {
+        Self { waiting, rest: Bytes::new() }
+    }
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.rest.is_empty() {
+            match self.waiting.blocking_recv() {
+                Some(piece) => self.rest = piece,
+                None => return Ok(0),
+            }
+        }
+        let length = self.rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&self.rest.split_to(length));
+        Ok(length)
+    }
 }
 
 fn draw(answer: &Compact) -> String {
@@ -73,11 +135,10 @@ fn draw(answer: &Compact) -> String {
 fn text(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Null => "–".to_owned(),
-        serde_json::Value::String(text) => harmless(text),
-        other => harmless(&other.to_string()),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;

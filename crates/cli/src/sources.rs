@@ -5,22 +5,21 @@ use comfy_table::{Cell, Color, Table};
 use serde_json::{Value, json};
 
 use crate::args::Place;
-use crate::render::{harmless, table};
+use crate::render::{harmless, say, say_json, table};
 
 /// Shows every source.
 ///
 /// # Errors
 /// Fails when the scraper cannot be reached.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) async fn list(place: &Place, scraper: Option<String>) -> anyhow::Result<()> {
     let sources = ask(place, scraper).await?;
     if place.json {
-        println!("{}", json!({"sources": sources.iter().map(to_json).collect::<Vec<_>>()}));
+        say_json(json!({"sources": sources.iter().map(to_json).collect::<Vec<_>>()}));
         return Ok(());
     }
-    println!("{}", drawn(&sources));
+    say(drawn(&sources));
     for line in sources.iter().flat_map(explained) {
-        println!("{line}");
+        say(&line);
     }
     Ok(())
 }
@@ -29,14 +28,16 @@ pub(crate) async fn list(place: &Place, scraper: Option<String>) -> anyhow::Resu
 ///
 /// # Errors
 /// Fails when the scraper cannot be reached or knows no such source.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) async fn reset(place: &Place, scraper: Option<String>, source: String) -> anyhow::Result<()> {
     let request = ResetSourceRequest { source, operator: operator() };
     let state = place.sources(scraper)?.reset_source(request).await?.into_inner().source.unwrap_or_default();
     if place.json {
-        println!("{}", to_json(&state));
+        say_json(to_json(&state));
     } else {
-        println!("{}: the circuit breaker is {}; the next request goes to {}", state.source, state.breaker, state.host);
+        say(format!(
+            "{}: the circuit breaker is {}; the next request goes to {}",
+            state.source, state.breaker, state.host
+        ));
     }
     Ok(())
 }

@@ -9,48 +9,55 @@ use champion_proto::scraper::v1::SourceState;
 use serde_json::{Value, json};
 
 use crate::args::Place;
-use crate::render::{count, harmless, table};
+use crate::export::print_csv;
+use crate::render::{Cell, count, harmless, plain, say, say_json, shown, table};
 use crate::{sources, wire_json};
+
+const DATASET_COLUMNS: [&str; 10] = [
+    "dataset",
+    "newest session",
+    "present",
+    "missing",
+    "failed",
+    "rows in",
+    "published",
+    "quarantined",
+    "filtered",
+    "running",
+];
+
+const RUN_COLUMNS: [&str; 11] =
+    ["run", "dataset", "from", "to", "status", "present", "closed", "missing", "failed", "started", "error"];
 
 /// Shows what is in for each dataset.
 ///
 /// # Errors
 /// Fails when the orchestrator cannot be reached.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
-pub(crate) async fn status(place: &Place) -> anyhow::Result<()> {
+pub(crate) async fn status(place: &Place, csv: bool) -> anyhow::Result<()> {
     let status = place.orchestrator()?.get_status(GetStatusRequest {}).await?.into_inner();
+    if csv {
+        return print_csv(&DATASET_COLUMNS, plain(status.datasets.iter().map(status_row)));
+    }
     // A scraper that cannot be reached is worth a line, not a failure: the days that are in stay in.
     let sources = sources::ask(place, None).await;
     if place.json {
         let mut json = wire_json::status(&status);
         json["sources"] = sources.map_or(Value::Null, |found| found.iter().map(sources::to_json).collect());
-        println!("{json}");
+        say_json(&json);
         return Ok(());
     }
-    println!("today in IST: {} ({})", status.today, status.today_kind);
-    let headers = [
-        "dataset",
-        "newest session",
-        "present",
-        "missing",
-        "failed",
-        "rows in",
-        "published",
-        "quarantined",
-        "filtered",
-        "running",
-    ];
-    let rows = status.datasets.iter().map(status_row).collect();
-    println!("{}", table(&headers, &headers[2..], rows));
+    say(format!("today in IST: {} ({})", status.today, status.today_kind));
+    let rows = shown(status.datasets.iter().map(status_row));
+    say(table(&DATASET_COLUMNS, &DATASET_COLUMNS[2..], rows));
     for dataset in status.datasets.iter().filter(|dataset| !dataset.last_problem.is_empty()) {
-        println!("{}: {}", dataset.dataset, harmless(&dataset.last_problem));
+        say(format!("{}: {}", dataset.dataset, harmless(&dataset.last_problem)));
     }
     for dataset in status.datasets.iter().filter(|dataset| !dataset.pending.is_empty()) {
-        println!("{}", pending_line(dataset));
+        say(pending_line(dataset));
     }
 
     for line in troubles(sources) {
-        println!("{line}");
+        say(&line);
     }
     Ok(())
 }
@@ -81,13 +88,13 @@ fn troubles(sources: anyhow::Result<Vec<SourceState>>) -> Vec<String> {
     if lines.is_empty() { lines } else { std::iter::once("sources:".to_owned()).chain(lines).collect() }
 }
 
-fn status_row(status: &DatasetStatus) -> Vec<String> {
+fn status_row(status: &DatasetStatus) -> Vec<Cell> {
     let RowCounts { rows_in, published, quarantined, filtered } = status.counts.unwrap_or_default();
     let newest = if status.last_trade_date.is_empty() { "–" } else { &status.last_trade_date };
-    let mut row = vec![status.dataset.clone(), newest.to_owned()];
+    let mut row = vec![Cell::from(status.dataset.as_str()), newest.into()];
     let sessions = [status.sessions_present, status.sessions_missing, status.sessions_failed].map(u64::from);
-    row.extend(sessions.into_iter().chain([rows_in, published, quarantined, filtered]).map(count));
-    row.push(count(u64::from(status.runs_in_progress)));
+    row.extend(sessions.into_iter().chain([rows_in, published, quarantined, filtered]).map(Cell::from));
+    row.push(u64::from(status.runs_in_progress).into());
     row
 }
 
@@ -95,28 +102,27 @@ fn status_row(status: &DatasetStatus) -> Vec<String> {
 ///
 /// # Errors
 /// Fails when the orchestrator cannot be reached.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
-pub(crate) async fn runs(place: &Place, dataset: Option<Dataset>, limit: u32) -> anyhow::Result<()> {
+pub(crate) async fn runs(place: &Place, dataset: Option<Dataset>, limit: u32, csv: bool) -> anyhow::Result<()> {
     let request = ListRunsRequest { dataset: dataset.map(|name| name.to_string()).unwrap_or_default(), limit };
     let runs = place.orchestrator()?.list_runs(request).await?.into_inner().runs;
+    if csv {
+        return print_csv(&RUN_COLUMNS, plain(runs.iter().map(run_row)));
+    }
     if place.json {
-        println!("{}", json!({"runs": runs.iter().map(wire_json::run).collect::<Vec<_>>()}));
+        say_json(json!({"runs": runs.iter().map(wire_json::run).collect::<Vec<_>>()}));
         return Ok(());
     }
-    let headers =
-        ["run", "dataset", "from", "to", "status", "present", "closed", "missing", "failed", "started", "error"];
-    let rows = runs.iter().map(run_row).collect();
-    println!("{}", table(&headers, &["present", "closed", "missing", "failed"], rows));
+    say(table(&RUN_COLUMNS, &RUN_COLUMNS[5..9], shown(runs.iter().map(run_row))));
     Ok(())
 }
 
-fn run_row(run: &RunSummary) -> Vec<String> {
+fn run_row(run: &RunSummary) -> Vec<Cell> {
     let totals = run.totals.unwrap_or_default();
-    let mut row =
-        vec![run.run_id.clone(), run.dataset.clone(), run.from_date.clone(), run.to_date.clone(), run.status.clone()];
-    row.extend([totals.present, totals.closed, totals.missing, totals.failed].map(|number| count(u64::from(number))));
-    row.push(run.started_at.clone());
-    row.push(harmless(&run.error).chars().take(80).collect());
+    let texts = [&run.run_id, &run.dataset, &run.from_date, &run.to_date, &run.status];
+    let mut row: Vec<Cell> = texts.map(|text| text.as_str().into()).to_vec();
+    row.extend([totals.present, totals.closed, totals.missing, totals.failed].map(|number| u64::from(number).into()));
+    row.push(run.started_at.as_str().into());
+    row.push(harmless(&run.error).chars().take(80).collect::<String>().into());
     row
 }
 
@@ -124,15 +130,19 @@ fn run_row(run: &RunSummary) -> Vec<String> {
 ///
 /// # Errors
 /// Fails when the orchestrator cannot be reached, does not know the run or has ended it before.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) async fn cancel(place: &Place, run_id: &str) -> anyhow::Result<()> {
     let request = CancelRequest { run_id: run_id.to_owned() };
     let run = place.orchestrator()?.cancel(request).await?.into_inner().run.unwrap_or_default();
     if place.json {
-        println!("{}", wire_json::run(&run));
+        say_json(wire_json::run(&run));
     } else {
         let totals = run.totals.unwrap_or_default();
-        println!("run {} {}: {} days were in and stay in", run.run_id, run.status, count(u64::from(totals.present)));
+        say(format!(
+            "run {} {}: {} days were in and stay in",
+            run.run_id,
+            run.status,
+            count(u64::from(totals.present))
+        ));
     }
     Ok(())
 }

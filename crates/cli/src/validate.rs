@@ -1,19 +1,21 @@
 //! `champion validate`: decodes and checks a file as the parser would, without any service.
 
-use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context;
 use champion_decode::{RefusedRow, Request, decode};
 use champion_market_data::{Dataset, Exchange, RowCounts, Sha256, TradeDate};
+use champion_service::{read_at_most, read_named_file};
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::render::{count, harmless, table};
+use crate::render::{count, harmless, say, table};
 
 /// More than any report of an exchange; a larger file is somebody's mistake.
 const MOST_BYTES: u64 = 64 << 20;
+/// The path that means standard input.
+const STANDARD_INPUT: &str = "-";
 
 /// What `--json` prints, one object.
 #[derive(Debug, Serialize)]
@@ -43,19 +45,12 @@ pub struct Verdict {
     pub unknown_columns: Vec<String>,
 }
 
-/// Reads, decodes and checks a file.
+/// Reads, decodes and checks a file; `-` is standard input.
 ///
 /// # Errors
-/// Fails when the file cannot be read; whatever is inside is a verdict.
+/// Fails when the path names no regular file or the file cannot be read; whatever is inside is a verdict.
 pub fn examine(path: &Path, dataset: Dataset, date: Option<TradeDate>) -> anyhow::Result<Verdict> {
-    let shown = path.display();
-    let file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
-    let mut bytes = Vec::new();
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {shown}"))?;
-    anyhow::ensure!(
-        bytes.len() as u64 <= MOST_BYTES,
-        "{shown} is larger than {MOST_BYTES} bytes: no report of an exchange"
-    );
+    let bytes = read(path)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let date = date.or_else(|| date_in_name(&name, dataset));
     Ok(match decode(&bytes, &Request::new(dataset, Exchange::Nse, date)) {
@@ -88,6 +83,17 @@ pub fn examine(path: &Path, dataset: Dataset, date: Option<TradeDate>) -> anyhow
     })
 }
 
+/// Reads a regular file, or standard input for `-`; no report of an exchange is larger than the cap.
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path == Path::new(STANDARD_INPUT) {
+        return read_at_most(std::io::stdin().lock(), MOST_BYTES).context("cannot read standard input");
+    }
+    read_named_file(path, MOST_BYTES).map_err(|error| {
+        let pipe = if error.kind() == ErrorKind::InvalidInput { "; give - to read standard input" } else { "" };
+        anyhow::anyhow!("cannot read {}: {error}{pipe}", path.display())
+    })
+}
+
 /// Reads the date out of a file name that follows the exchange's pattern, so that another day's content is seen.
 fn date_in_name(name: &str, dataset: Dataset) -> Option<TradeDate> {
     let bare = name.to_ascii_lowercase();
@@ -107,31 +113,35 @@ fn date_in_name(name: &str, dataset: Dataset) -> Option<TradeDate> {
 }
 
 /// Prints a verdict for a person.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub fn print(path: &Path, verdict: &Verdict) {
     let date = verdict.trade_date.map_or_else(|| "–".to_owned(), |date| date.to_string());
-    println!("{}: {}, format {}, trade date {date}", path.display(), verdict.dataset, verdict.era.unwrap_or("unknown"));
-    println!("sha256 {}", verdict.sha256);
+    say(format!(
+        "{}: {}, format {}, trade date {date}",
+        path.display(),
+        verdict.dataset,
+        verdict.era.unwrap_or("unknown")
+    ));
+    say(format!("sha256 {}", verdict.sha256));
     let RowCounts { rows_in, published, quarantined, filtered } = verdict.counts;
     let row = [rows_in, published, quarantined, filtered].map(count).to_vec();
     let headers = ["rows in", "published", "quarantined", "filtered"];
-    println!("{}", table(&headers, &headers, vec![row]));
+    say(table(&headers, &headers, vec![row]));
     for (title, counts) in [("warnings", &verdict.warnings), ("legs", &verdict.actions)] {
         if !counts.is_empty() {
             let list: Vec<String> = counts.iter().map(|(code, number)| format!("{code} {}", count(*number))).collect();
-            println!("{title}: {}", list.join(", "));
+            say(format!("{title}: {}", list.join(", ")));
         }
     }
     if !verdict.unknown_columns.is_empty() {
-        println!("columns no table has: {}", harmless(&verdict.unknown_columns.join(", ")));
+        say(format!("columns no table has: {}", harmless(&verdict.unknown_columns.join(", "))));
     }
     for row in &verdict.rows {
-        println!("line {}: {} [{}]\n    {}", row.line, harmless(&row.reason), row.code, harmless(&row.raw));
+        say(format!("line {}: {} [{}]\n    {}", row.line, harmless(&row.reason), row.code, harmless(&row.raw)));
     }
     match &verdict.refused {
-        Some(reason) => println!("REFUSED, nothing would be published: {}", harmless(reason)),
-        None if verdict.rows.is_empty() => println!("good: every row would be published"),
-        None => println!("usable: {} refused rows would be quarantined", count(verdict.rows.len() as u64)),
+        Some(reason) => say(format!("REFUSED, nothing would be published: {}", harmless(reason))),
+        None if verdict.rows.is_empty() => say("good: every row would be published"),
+        None => say(format!("usable: {} refused rows would be quarantined", count(verdict.rows.len() as u64))),
     }
 }
 

@@ -110,14 +110,83 @@ fn a_stale_file_fails_because_its_name_says_another_day() {
     assert_eq!(verdict["published"], 0);
 }
 
+/// Waits for the command no longer than a person would; one that hangs is ended and told.
+fn within_ten_seconds(mut command: Command) -> Output {
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command runs");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while child.try_wait().expect("a child").is_none() {
+        if std::time::Instant::now() > until {
+            child.kill().expect("ended");
+            panic!("the command hangs");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    child.wait_with_output().expect("its output")
+}
+
+#[test]
+fn promise_36_a_path_that_is_no_regular_file_is_refused_at_once_and_standard_input_is_asked_for_by_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let made = Command::new("mkfifo").arg(folder.path().join("fifo.csv")).status().expect("mkfifo runs");
+    assert!(made.success());
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket.csv")).expect("a socket");
+    std::os::unix::fs::symlink("fifo.csv", folder.path().join("link.csv")).expect("a link");
+    for (path, what) in [
+        ("fifo.csv", "a FIFO"),
+        ("link.csv", "a FIFO"),
+        ("socket.csv", "a socket"),
+        ("/dev/zero", "a device"),
+        (".", "a folder"),
+    ] {
+        let output = within_ten_seconds(command(folder.path(), &["validate", path, "--dataset", "full_bhavcopy"]));
+        assert_eq!(code(&output), Some(1), "{path}");
+        let text = words(&output.stderr);
+        assert!(text.contains(path) && text.contains(what) && text.contains("give - to read"), "{text}");
+    }
+
+    let name = file(folder.path(), "sec_bhavdata_full_25012024.csv", &[HEADER, GOOD]);
+    let input = std::fs::File::open(folder.path().join(&name)).expect("the file");
+    let arguments = ["validate", "-", "--dataset", "full_bhavcopy", "--json"];
+    let output = command(folder.path(), &arguments).stdin(input).output().expect("the command runs");
+    assert_eq!(code(&output), Some(0), "{}", words(&output.stderr));
+    let verdict: Value = serde_json::from_slice(&output.stdout).expect("one object");
+    assert_eq!(verdict["published"], 1);
+
+    // An endless stream is given up at the cap.
+    let zeros = std::fs::File::open("/dev/zero").expect("zeros");
+    let output = command(folder.path(), &arguments).stdin(zeros).output().expect("the command runs");
+    assert_eq!(code(&output), Some(1));
+    assert!(words(&output.stderr).contains("more than"), "{}", words(&output.stderr));
+}
+
+#[test]
+fn promise_37_a_hostile_file_sends_no_control_sequence_to_the_screen() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let evil = GOOD.replace("AAA", "A\u{1b}[2J\u{202e}\u{9b}31m");
+    let header = format!("{HEADER}, NEW\u{1b}]0;owned\u{7}");
+    let name =
+        file(folder.path(), "sec_bhavdata_full_25012024.csv", &[&header, &format!("{GOOD}, 1"), &format!("{evil}, 1")]);
+    for extra in [&[][..], &["--json"]] {
+        let arguments = [&["validate", &name, "--dataset", "full_bhavcopy"][..], extra].concat();
+        let output = champion(folder.path(), &arguments);
+        let text = words(&output.stdout);
+        assert!(text.contains("bad_text") && text.contains("NEW"), "{text}");
+        let obeyed = |character: char| character != '\n' && (character.is_control() || character == '\u{202e}');
+        assert!(!text.chars().any(obeyed), "{text:?}");
+    }
+}
+
 #[test]
 fn a_command_line_that_makes_no_sense_ends_with_2() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let lines: [&[&str]; 4] = [
+    let lines: [&[&str]; 6] = [
         &["no-such-command"],
         &["run", "bhavcop", "--date", "2024-07-08"],
         &["run", "bhavcopy", "--date", "08-07-2024"],
         &["backfill", "bhavcopy", "--from", "2024-07-09", "--to", "2024-07-08"],
+        &["status", "--csv", "--json"],
+        &["query", "SELECT 1", "--csv", "--format", "CSV"],
     ];
     for arguments in lines {
         let output = champion(folder.path(), arguments);

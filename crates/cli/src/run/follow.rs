@@ -8,7 +8,7 @@ use tonic::Streaming;
 
 use super::progress::Progress;
 use crate::exit::Exit;
-use crate::render::harmless;
+use crate::render::{complain, harmless, say_json};
 use crate::wire_json;
 
 /// What a run did, as its events told.
@@ -64,7 +64,7 @@ pub(super) async fn follow(mut stream: Streaming<RunEvent>, json: bool, bar: boo
                 if !json && told.insert(line.clone()) {
                     match &progress {
                         Some(progress) => progress.line(&line),
-                        None => eprintln!("{line}"),
+                        None => complain(&line),
                     }
                 }
             }
@@ -82,9 +82,8 @@ pub(super) async fn follow(mut stream: Streaming<RunEvent>, json: bool, bar: boo
     Ok(outcome)
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn print_line(event: &RunEvent) {
-    println!("{}", wire_json::event(event));
+    say_json(wire_json::event(event));
 }
 
 #[cfg(test)]

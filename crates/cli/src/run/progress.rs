@@ -6,7 +6,7 @@ use champion_proto::orchestrator::v1::RunEvent;
 use champion_proto::orchestrator::v1::run_event::Event;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::render::count;
+use crate::render::{complain, count};
 
 /// Days a plain line is printed after.
 const LINE_EVERY: u64 = 25;
@@ -57,7 +57,7 @@ impl Progress {
         if self.terminal {
             self.bar.println(text);
         } else {
-            eprintln!("{text}");
+            complain(text);
         }
     }
 

@@ -7,24 +7,22 @@ use champion_proto::artifact::v1::RowCounts;
 use champion_proto::orchestrator::v1::{DayFinished, Finished, StepFinished};
 
 use super::Outcome;
-use crate::render::{count, harmless, milliseconds, short_key, size, table};
+use crate::render::{count, harmless, milliseconds, say, short_key, size, table};
 
 /// Prints the result of a day.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(super) fn day(dataset: Dataset, date: TradeDate, outcome: &Outcome) {
     if !outcome.steps.is_empty() {
         let headers = ["stage", "artifact", "rows", "bytes", "time", ""];
         let rows = outcome.steps.iter().map(step_row).collect();
-        println!("{}", table(&headers, &["rows", "bytes", "time"], rows));
+        say(table(&headers, &["rows", "bytes", "time"], rows));
     }
     for day in &outcome.days {
-        println!("{dataset} {date}: {}", day_words(day, outcome.nothing_done()));
+        say(format!("{dataset} {date}: {}", day_words(day, outcome.nothing_done())));
     }
     tail(outcome);
 }
 
 /// Prints the result of a range of days.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(super) fn backfill(dataset: Dataset, (from, to): (TradeDate, TradeDate), outcome: &Outcome) {
     let mut stages: BTreeMap<usize, (String, u64, u64, u64, u64)> = BTreeMap::new();
     for step in &outcome.steps {
@@ -45,36 +43,35 @@ pub(super) fn backfill(dataset: Dataset, (from, to): (TradeDate, TradeDate), out
                 vec![stage, count(artifacts), rows, size(bytes), count(reused)]
             })
             .collect();
-        println!("{}", table(&headers, &["artifacts", "rows", "bytes", "done before"], rows));
+        say(table(&headers, &["artifacts", "rows", "bytes", "done before"], rows));
     }
     let mut states: BTreeMap<&str, Vec<&DayFinished>> = BTreeMap::new();
     for day in &outcome.days {
         states.entry(&day.state).or_default().push(day);
     }
-    println!("{dataset} {from} to {to}: {} days", outcome.days.len());
+    say(format!("{dataset} {from} to {to}: {} days", outcome.days.len()));
     for (state, days) in &states {
-        println!("  {state:8} {}", count(days.len() as u64));
+        say(format!("  {state:8} {}", count(days.len() as u64)));
         if !matches!(*state, "present" | "closed") {
             for day in days {
-                println!("    {}  {}", day.trade_date, harmless(&day.reason));
+                say(format!("    {}  {}", day.trade_date, harmless(&day.reason)));
             }
         }
     }
     if let Some(counts) = outcome.finished.as_ref().and_then(|finished| finished.totals.as_ref()?.counts.as_ref()) {
-        println!("  rows: {}", books(counts));
+        say(format!("  rows: {}", books(counts)));
     }
     if outcome.nothing_done() && states.contains_key("present") {
-        println!("  nothing to do: every session was in already; nothing downloaded, written or loaded");
+        say("  nothing to do: every session was in already; nothing downloaded, written or loaded");
     }
     tail(outcome);
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn tail(outcome: &Outcome) {
     let Finished { status, error, duration_ms, .. } = outcome.finished.clone().unwrap_or_default();
     let why = if error.is_empty() { String::new() } else { format!(": {}", harmless(&error)) };
-    println!("run {} {status} in {}{why}", outcome.run_id, milliseconds(duration_ms));
-    println!("trace {}  (see it: champion trace {})", outcome.trace_id, outcome.run_id);
+    say(format!("run {} {status} in {}{why}", outcome.run_id, milliseconds(duration_ms)));
+    say(format!("trace {}  (see it: champion trace {})", outcome.trace_id, outcome.run_id));
 }
 
 fn step_row(step: &StepFinished) -> Vec<String> {
