@@ -11,7 +11,7 @@ export CHAMPION_PYTHON := $(TOOLS)/python/bin/python
 MONITORING_TESTS := binary(alerts) or binary(incident) or binary(monitoring) or binary(notifications)
 
 .PHONY: help setup tools build demo up test monitoring monitoring-check monitoring-test logs-test lint fmt-check clippy doc deny \
-	proto-lint config-lint dashboards-preview bench chaos fuzz clean
+	proto-lint config-lint sbom release-check dashboards-preview bench chaos fuzz clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,8 +63,19 @@ clippy:
 doc:
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 
-deny: tools
+deny: tools ## Bans, licences and sources; advisories, said loudly where their database cannot be had (RELEASE=1: fails)
 	@cargo deny --log-level error check bans licenses sources
+	@deploy/release/advisories.sh
+
+sbom: ## Write and validate a CycloneDX bill of materials for each program: target/sbom
+	@deploy/release/sbom.sh
+
+release-check: tools ## What no release goes without: advisories, images by digest, engine pins, bills of materials
+	@cargo deny --log-level error check bans licenses sources
+	@RELEASE=1 deploy/release/advisories.sh
+	@deploy/release/images.py check --release
+	@deploy/setup/pin-engine.sh --check
+	@deploy/release/sbom.sh
 
 proto-lint: tools
 	@cd proto && buf lint

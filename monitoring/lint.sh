@@ -45,6 +45,8 @@ for file in elasticsearch/index-template.json elasticsearch/lifecycle.json loki/
     check "monitoring/$file (JSON schema)" "$bin/check-jsonschema" \
         --schemafile "monitoring/lint/schemas/$name.schema.json" "monitoring/$file"
 done
+check "deploy/images.lock names every image (images.py)" "$python" deploy/release/images.py check
+check "deploy/release (unittest)" "$python" -W error -m unittest discover --start-directory deploy/release
 check "monitoring/rsyslog/champion.conf (rsyslogd -N1)" rsyslog
 check "queries of docs/log-aggregation.md (grammars of LogQL and TraceQL)" \
     node monitoring/lint/queries.cjs docs/log-aggregation.md

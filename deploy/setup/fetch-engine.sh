@@ -47,7 +47,7 @@ want_tarball=$(pinned "$tarball")
 want_library=$(pinned "$package/libchdb.so")
 if [[ -z $want_tarball || -z $want_library ]]; then
     fail "no pinned checksum for $tarball in $pins: refusing to run an engine nobody has checked." \
-        "Check it, add its lines, or set CHAMPION_WAREHOUSE_URL to a ClickHouse server"
+        "deploy/setup/pin-engine.sh adds its lines where the registry has the package; or set CHAMPION_WAREHOUSE_URL to a server"
 fi
 
 # A file that was whole when it got its name can only be damaged afterwards; its size says so at no cost, and the
