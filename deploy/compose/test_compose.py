@@ -69,7 +69,7 @@ class ComposeTest(unittest.TestCase):
         stages = self.settings("orchestrator")["stages"]
         for stage in ("scraper", "parser", "parquet_writer", "clickhouse_loader"):
             self.assertEqual(stages[stage]["url"], f"http://{stage.replace('_', '-')}:50051")
-        for name in ("scraper", "parser", "parquet-writer", "clickhouse-loader"):
+        for name in ("scraper", "parser", "parquet-writer", "clickhouse-loader", "orchestrator"):
             self.assertEqual(self.settings(name)["lake"]["folder"], "/var/lib/champion/lake", name)
 
     def test_the_password_of_the_warehouse_is_read_from_its_file_and_not_shown(self) -> None:

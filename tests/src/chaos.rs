@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::content::files_below;
+use crate::fleet::STANDBY;
+use crate::told::{Instants, told};
 use crate::{Content, Fleet};
 pub use plan::{Kill, Plan, plan};
 pub use report::{RunReport, print};
@@ -26,6 +28,10 @@ const RANGES: [(&str, &str); 4] = [
 ];
 /// Longest time of one run with all its kills.
 const RUN_DEADLINE: Duration = Duration::from_secs(180);
+/// Longest time until the gauges say what is in.
+const TOLD_DEADLINE: Duration = Duration::from_secs(20);
+/// The gaps are counted every second.
+const GAUGES_EVERY: (&str, &str) = ("CHAMPION_ORCHESTRATOR__WATCH__POLL_SECONDS", "1");
 /// A day's file does not come at once, so that there is a time at which the exchange is being asked.
 const EXCHANGE_DELAY_MS: u64 = 60;
 
@@ -34,6 +40,8 @@ const EXCHANGE_DELAY_MS: u64 = 60;
 pub struct Undisturbed {
     /// What it leaves.
     pub content: Content,
+    /// What its orchestrator tells of the days.
+    pub told: Value,
     /// Requests it made.
     pub requests: u64,
     /// Artifacts in the lake at its end.
@@ -51,13 +59,16 @@ impl Undisturbeds {
     /// When it fails.
     pub fn of(&mut self, range: usize) -> &Undisturbed {
         self.0.entry(range).or_insert_with(|| {
-            let fleet = Fleet::builder().start();
+            let fleet = Fleet::builder().variable(GAUGES_EVERY.0, GAUGES_EVERY.1).start();
             for dataset in DATASETS {
                 let _ = fleet.champion(&backfill(dataset, range)).expect_code(0);
             }
             let Progress { facts, staged, manifests } = progress(&fleet);
+            // Longer than between two counts of the gaps.
+            std::thread::sleep(Duration::from_secs(2));
             Undisturbed {
                 content: fleet.content(),
+                told: told(&fleet, "orchestrator", RANGES[range], Instants::LeftOut),
                 requests: requests(&fleet).0,
                 artifacts: facts + staged + manifests,
             }
@@ -74,12 +85,15 @@ pub fn run(plan: &Plan, undisturbed: &Undisturbed) -> RunReport {
     let began = Instant::now();
     let what = format!("run {} of seed {}", plan.number, plan.seed);
     let at_once = if plan.one_at_a_time { "1" } else { "8" };
-    let fleet = Fleet::builder().variable("CHAMPION_SCRAPER__LIMITS__CONCURRENT_REQUESTS", at_once).start();
+    let fleet = Fleet::builder()
+        .variable("CHAMPION_SCRAPER__LIMITS__CONCURRENT_REQUESTS", at_once)
+        .variable(GAUGES_EVERY.0, GAUGES_EVERY.1);
+    let fleet = if plan.standby { fleet.standby().start() } else { fleet.start() };
     let slow = json!({"path": "*", "kind": "slow", "delay_ms": EXCHANGE_DELAY_MS, "count": "forever"});
     fleet.post_to_mirror("/__fault", &slow);
     let orchestrator_kills = AtomicU64::new(0);
     let deadline = began + RUN_DEADLINE;
-    let (mut kills, mut attached) = (Vec::new(), 0);
+    let (mut kills, mut attached, mut journals_lost) = (Vec::new(), 0, 0);
     std::thread::scope(|scope| {
         let clients: Vec<_> = DATASETS
             .into_iter()
@@ -99,16 +113,24 @@ pub fn run(plan: &Plan, undisturbed: &Undisturbed) -> RunReport {
             if kill.service == "orchestrator" {
                 orchestrator_kills.fetch_add(1, Ordering::SeqCst);
             }
-            fleet.kill(kill.service);
+            let service = if kill.service == "orchestrator" { leading(&fleet) } else { kill.service };
+            fleet.kill(service);
             kills.push((kill.service, stage));
             std::thread::sleep(kill.down);
-            fleet.start(kill.service);
+            if kill.service == "orchestrator" && kill.journal_lost {
+                fleet.lose_journal(service);
+                journals_lost += 1;
+            }
+            fleet.start(service);
         }
         attached = clients.into_iter().map(|client| client.join().expect("a run that fails has said so")).sum();
     });
     let (total, most) = requests(&fleet);
     let extra = total.saturating_sub(undisturbed.requests);
-    let report = RunReport { kills, extra, attached, one_at_a_time: plan.one_at_a_time, took: began.elapsed() };
+    let one_at_a_time = plan.one_at_a_time;
+    let (takeovers, took) = (takeovers(&fleet), began.elapsed());
+    let report = RunReport { kills, extra, journals_lost, takeovers, attached, one_at_a_time, took };
+    expect_told(&fleet, RANGES[plan.range], &undisturbed.told, &what);
     fleet.content().expect_equal(&undisturbed.content, &fleet, &what);
     let count = report.kills.len() as u64;
     assert!(total >= undisturbed.requests, "{what}: {total} requests are too few");
@@ -117,6 +139,38 @@ pub fn run(plan: &Plan, undisturbed: &Undisturbed) -> RunReport {
         assert!(extra <= count, "{what}: {extra} extra downloads with {count} kills");
     }
     report
+}
+
+/// Waits until the gauges are counted and everything is told as by the undisturbed run.
+fn expect_told(fleet: &Fleet, range: (&str, &str), wanted: &Value, what: &str) {
+    let deadline = Instant::now() + TOLD_DEADLINE;
+    loop {
+        let now = told(fleet, "orchestrator", range, Instants::LeftOut);
+        if now == *wanted {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{what}: told {now:#}\nundisturbed {wanted:#}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Returns where the orchestrators of a lake led, one after the other, as far as that is kept.
+fn leaders(fleet: &Fleet) -> Vec<String> {
+    let read = |key: &String| {
+        let epoch: Value = serde_json::from_slice(&std::fs::read(fleet.lake().join(key)).ok()?).ok()?;
+        epoch["address"].as_str().map(str::to_owned)
+    };
+    files_below(fleet.lake(), "state/orchestrator/epochs").iter().filter_map(read).collect()
+}
+
+fn takeovers(fleet: &Fleet) -> u64 {
+    leaders(fleet).windows(2).filter(|pair| pair[0] != pair[1]).count() as u64
+}
+
+/// Returns the orchestrator that leads.
+fn leading(fleet: &Fleet) -> &'static str {
+    let own = format!("http://{}", fleet.address("orchestrator", "grpc"));
+    if leaders(fleet).last().is_none_or(|leader| *leader == own) { "orchestrator" } else { STANDBY }
 }
 
 fn backfill(dataset: &'static str, range: usize) -> [&'static str; 7] {

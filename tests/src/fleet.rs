@@ -19,8 +19,8 @@ use crate::client::Client;
 use crate::gate::Gate;
 use crate::wait::wait_until;
 use crate::{content::Content, programs, stack};
-use plan::variables;
-pub use plan::{ALL, COLLECTOR, KILLABLE};
+pub use plan::{ALL, COLLECTOR, KILLABLE, STANDBY};
+use plan::{program, variables};
 use ports::Ports;
 
 /// Starting one process on a loaded machine of two cores.
@@ -89,6 +89,13 @@ impl FleetBuilder {
     #[must_use]
     pub fn collector(mut self) -> Self {
         self.services.get_or_insert_with(|| ALL.to_vec()).push(COLLECTOR);
+        self
+    }
+
+    /// Starts a second orchestrator on the lake, with a journal of its own.
+    #[must_use]
+    pub fn standby(mut self) -> Self {
+        self.services.get_or_insert_with(|| ALL.to_vec()).push(STANDBY);
         self
     }
 
@@ -211,7 +218,7 @@ impl Fleet {
         let mut processes = self.processes.lock().expect("no holder panics");
         let process = processes.get_mut(service).unwrap_or_else(|| panic!("no {service} in this fleet"));
         assert!(process.child.is_none(), "{service} runs already");
-        let mut command = Command::new(programs::binary(&format!("champion-{service}")));
+        let mut command = Command::new(programs::binary(&format!("champion-{}", program(service))));
         if service == "exchange-mirror" {
             command.args(["--generate", "42"]);
         }
@@ -248,6 +255,29 @@ impl Fleet {
         let mut child = self.take(service);
         child.kill().unwrap_or_else(|error| panic!("{service} cannot be killed: {error}"));
         let _ = child.wait();
+    }
+
+    /// Sends a signal such as `-STOP` to a service.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn signal(&self, service: &'static str, name: &str) {
+        let processes = self.processes.lock().expect("no holder panics");
+        let child = processes[service].child.as_ref().unwrap_or_else(|| panic!("{service} does not run"));
+        stack::signal(name, child.id());
+    }
+
+    /// Removes the journal of an orchestrator, which may run.
+    ///
+    /// # Panics
+    /// When the service has no journal.
+    pub fn lose_journal(&self, service: &'static str) {
+        let processes = self.processes.lock().expect("no holder panics");
+        let path = processes[service].variables.iter().rfind(|(name, _)| name.ends_with("__JOURNAL__PATH"));
+        let path = &path.unwrap_or_else(|| panic!("{service} has no journal")).1;
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{path}{end}"));
+        }
     }
 
     /// Asks a service to stop and waits until it has.

@@ -20,6 +20,7 @@ pub mod prometheus;
 pub mod promql;
 pub mod stack;
 pub mod tap;
+pub mod told;
 pub mod wait;
 pub mod webhook;
 

@@ -80,6 +80,7 @@ fn the_order_the_services_start_in_does_not_matter() {
         .env("CHAMPION_ORCHESTRATOR__SERVER__GRPC_LISTEN", "127.0.0.1:0")
         .env("CHAMPION_ORCHESTRATOR__SERVER__ADMIN__LISTEN", "127.0.0.1:0")
         .env("CHAMPION_ORCHESTRATOR__JOURNAL__PATH", data.path().join("journal.sqlite"))
+        .env("CHAMPION_ORCHESTRATOR__LAKE__FOLDER", data.path().join("lake"))
         .env("CHAMPION_ORCHESTRATOR__SERVER__ADDRESS_FILE", data.path().join("addresses.json"))
         .env("CHAMPION_ORCHESTRATOR__STAGES__SCRAPER__URL", "http://127.0.0.1:1")
         .env("CHAMPION_ORCHESTRATOR__STAGES__WAIT_SECONDS", "6")

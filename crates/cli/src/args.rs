@@ -152,6 +152,12 @@ pub enum Command {
         #[command(flatten)]
         export: Export,
     },
+    /// The orchestrator's journal, a cache of the lake
+    Journal {
+        /// What to do with it
+        #[command(subcommand)]
+        command: JournalCommand,
+    },
     /// One run as one trace over all services, drawn as a waterfall
     Trace {
         /// Run id, the beginning of one, or a trace id
@@ -288,6 +294,13 @@ pub enum QuarantineCommand {
         /// SHA-256 of the file, or the beginning of it
         file: String,
     },
+}
+
+/// What to do with the journal.
+#[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Make it anew from the lake; runs go on meanwhile. Exit code 3 when an object of the lake cannot be read
+    Rebuild,
 }
 
 /// What `champion sources` does.

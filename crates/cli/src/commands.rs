@@ -6,14 +6,16 @@ use std::time::Duration;
 use champion_proto::loader::v1::MigrateRequest;
 use serde_json::json;
 
-use crate::args::{Arguments, Command, Place, PortChoice, QuarantineCommand, SourcesAction, UpArguments};
+use crate::args::{
+    Arguments, Command, JournalCommand, Place, PortChoice, QuarantineCommand, SourcesAction, UpArguments,
+};
 use crate::endpoints::Endpoints;
 use crate::exit::Exit;
 use crate::render::{complain, say, say_json, table};
 use crate::up::{self, Market, Ports};
 use crate::{
-    as_of, collect, compact, gaps, metrics_demo, quarantine, query, reconcile, run, sources, status, trace, validate,
-    verify,
+    as_of, collect, compact, gaps, journal, metrics_demo, quarantine, query, reconcile, run, sources, status, trace,
+    validate, verify,
 };
 
 /// Runs a command and returns how it ended.
@@ -51,6 +53,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Runs { dataset, limit, export } => {
             status::runs(&place, dataset, limit, export.csv).await.map(|()| Exit::Done)
         }
+        Command::Journal { command: JournalCommand::Rebuild } => journal::rebuild(&place).await,
         Command::Trace { run, all } => show_trace(&place, &run, all).await,
         Command::Query { sql, form } => {
             query::run(&place.warehouse()?, &sql, form.chosen(place.json)).await.map(|()| Exit::Done)

@@ -15,6 +15,10 @@ pub fn explain(error: &anyhow::Error) -> (String, Exit) {
 fn reason(error: &anyhow::Error) -> (String, Exit) {
     if let Some(status) = error.chain().find_map(|cause| cause.downcast_ref::<tonic::Status>()) {
         return match status.code() {
+            // It does answer, and says who would do what was asked.
+            Code::Unavailable if status.message().starts_with("this orchestrator stands by") => {
+                (status.message().to_owned(), Exit::Unreachable)
+            }
             Code::Unavailable | Code::DeadlineExceeded => {
                 let reason =
                     format!("the stack does not answer ({}); is it up? start it with `champion up`", status.message());

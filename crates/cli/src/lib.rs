@@ -13,6 +13,7 @@ pub mod exit;
 mod export;
 pub mod failure;
 mod gaps;
+mod journal;
 pub mod metrics_demo;
 mod place;
 mod quarantine;

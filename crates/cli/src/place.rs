@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use champion_proto::ACTIVE_ORCHESTRATOR;
 use champion_proto::loader::v1::loader_service_client::LoaderServiceClient;
 use champion_proto::orchestrator::v1::orchestrator_service_client::OrchestratorServiceClient;
 use champion_proto::scraper::v1::set_aside_service_client::SetAsideServiceClient;
@@ -10,6 +11,8 @@ use champion_proto::scraper::v1::source_service_client::SourceServiceClient;
 use champion_proto::writer::v1::writer_service_client::WriterServiceClient;
 use champion_service::channel::{ChannelOptions, ServiceChannel, connect_lazy};
 use champion_service::{ClientTlsConfig, TlsFiles};
+
+use tonic::Status;
 
 use crate::args::{Place, Tls};
 use crate::endpoints::Endpoints;
@@ -78,8 +81,49 @@ impl Place {
     /// # Errors
     /// Fails when its URL makes no sense or the files of TLS cannot be used.
     pub(crate) fn orchestrator(&self) -> anyhow::Result<OrchestratorServiceClient<ServiceChannel>> {
-        let url = self.grpc_url(self.orchestrator.clone(), "orchestrator", DEFAULT_ORCHESTRATOR)?;
-        let channel = self.channel(&url, CHANNEL)?;
+        self.orchestrator_at(&self.orchestrator_url()?, CHANNEL)
+    }
+
+    /// Returns a client of the orchestrator whose calls may last as long as it allows.
+    ///
+    /// # Errors
+    /// Fails when its URL makes no sense or the files of TLS cannot be used.
+    pub(crate) fn patient_orchestrator(&self) -> anyhow::Result<OrchestratorServiceClient<ServiceChannel>> {
+        self.orchestrator_at(&self.orchestrator_url()?, PATIENT_CHANNEL)
+    }
+
+    /// Asks the orchestrator, and the active one in its place when it stands by.
+    ///
+    /// # Errors
+    /// Fails when neither can be reached or the active one refuses.
+    pub(crate) async fn ask_the_active<T>(
+        &self,
+        ask: impl AsyncFn(OrchestratorServiceClient<ServiceChannel>) -> Result<T, Status>,
+    ) -> anyhow::Result<T> {
+        let refused = match ask(self.orchestrator()?).await {
+            Ok(answer) => return Ok(answer),
+            Err(refused) => refused,
+        };
+        let active = refused.metadata().get(ACTIVE_ORCHESTRATOR).and_then(|url| url.to_str().ok());
+        match active.map(str::to_owned) {
+            // What was to be asked over TLS is not asked without it.
+            Some(url) if url.starts_with("https://") || self.orchestrator_url()?.starts_with("http://") => {
+                Ok(ask(self.orchestrator_at(&url, CHANNEL)?).await?)
+            }
+            _ => Err(refused.into()),
+        }
+    }
+
+    fn orchestrator_url(&self) -> anyhow::Result<String> {
+        self.grpc_url(self.orchestrator.clone(), "orchestrator", DEFAULT_ORCHESTRATOR)
+    }
+
+    fn orchestrator_at(
+        &self,
+        url: &str,
+        timeout: Duration,
+    ) -> anyhow::Result<OrchestratorServiceClient<ServiceChannel>> {
+        let channel = self.channel(url, timeout)?;
         Ok(OrchestratorServiceClient::new(channel).max_decoding_message_size(MOST_ANSWER_BYTES))
     }
 

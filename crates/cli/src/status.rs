@@ -2,10 +2,13 @@
 
 use champion_market_data::{Dataset, ist_now};
 use champion_proto::artifact::v1::RowCounts;
+use champion_proto::orchestrator::v1::orchestrator_service_client::OrchestratorServiceClient;
 use champion_proto::orchestrator::v1::{
-    CancelRequest, DatasetStatus, GetRunRequest, GetRunResponse, GetStatusRequest, ListRunsRequest, RunSummary,
+    CancelRequest, DatasetStatus, GetRunRequest, GetRunResponse, GetStatusRequest, ListRunsRequest, OrchestratorRole,
+    RunSummary,
 };
 use champion_proto::scraper::v1::SourceState;
+use champion_service::channel::ServiceChannel;
 use serde_json::{Value, json};
 
 use crate::args::Place;
@@ -56,10 +59,26 @@ pub(crate) async fn status(place: &Place, csv: bool) -> anyhow::Result<()> {
         say(pending_line(dataset));
     }
 
+    if let Some(role) = &status.orchestrator {
+        say(role_line(role));
+    }
+    for finding in &status.findings {
+        say(format!("cannot be read: {}: {}", harmless(&finding.key), harmless(&finding.reason)));
+    }
     for line in troubles(sources) {
         say(&line);
     }
     Ok(())
+}
+
+/// Says what the orchestrator that was asked is to the others on its lake.
+fn role_line(role: &OrchestratorRole) -> String {
+    let address = harmless(&role.active_address);
+    match (role.role.as_str(), role.epoch) {
+        ("active", epoch) => format!("orchestrator: active (epoch {epoch})"),
+        (_, 0) => format!("orchestrator: stands by, and nobody is active: {}", harmless(&role.reason)),
+        (_, epoch) => format!("orchestrator: stands by, the active one is at {address} (epoch {epoch})"),
+    }
 }
 
 /// Sessions of a dataset that are named in one line.
@@ -132,7 +151,8 @@ fn run_row(run: &RunSummary) -> Vec<Cell> {
 /// Fails when the orchestrator cannot be reached, does not know the run or has ended it before.
 pub(crate) async fn cancel(place: &Place, run_id: &str) -> anyhow::Result<()> {
     let request = CancelRequest { run_id: run_id.to_owned() };
-    let run = place.orchestrator()?.cancel(request).await?.into_inner().run.unwrap_or_default();
+    let ask = async |mut client: OrchestratorServiceClient<ServiceChannel>| client.cancel(request.clone()).await;
+    let run = place.ask_the_active(ask).await?.into_inner().run.unwrap_or_default();
     if place.json {
         say_json(wire_json::run(&run));
     } else {

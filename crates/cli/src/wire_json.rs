@@ -3,7 +3,8 @@
 use champion_proto::artifact::v1::{ArtifactRef, RowCounts};
 use champion_proto::orchestrator::v1::run_event::Event;
 use champion_proto::orchestrator::v1::{
-    DatasetStatus, DayFinished, GetStatusResponse, PendingSession, RunEvent, RunSummary, RunTotals, StepFinished,
+    DatasetStatus, DayFinished, GetStatusResponse, LakeFinding, OrchestratorRole, PendingSession, RunEvent, RunSummary,
+    RunTotals, StepFinished,
 };
 use serde_json::{Value, json};
 
@@ -90,7 +91,26 @@ pub(crate) fn status(status: &GetStatusResponse) -> Value {
         "today": status.today,
         "today_kind": status.today_kind,
         "datasets": status.datasets.iter().map(dataset).collect::<Vec<_>>(),
+        "orchestrator": status.orchestrator.as_ref().map(role),
+        "findings": status.findings.iter().map(finding).collect::<Vec<_>>(),
     })
+}
+
+fn role(role: &OrchestratorRole) -> Value {
+    json!({
+        "role": role.role,
+        "epoch": role.epoch,
+        "active_address": role.active_address,
+        "active_since": role.active_since,
+        "active_holder": role.active_holder,
+        "reason": role.reason,
+    })
+}
+
+/// An object of the lake that cannot be read.
+#[must_use]
+pub(crate) fn finding(finding: &LakeFinding) -> Value {
+    json!({"key": finding.key, "reason": finding.reason})
 }
 
 fn dataset(status: &DatasetStatus) -> Value {

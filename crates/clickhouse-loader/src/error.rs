@@ -133,6 +133,7 @@ impl LoadError {
                 LakeErrorKind::NotFound => ErrorKind::NotFound,
                 LakeErrorKind::Corrupt => ErrorKind::Corrupt,
                 LakeErrorKind::Unavailable => ErrorKind::Unavailable,
+                LakeErrorKind::Superseded => ErrorKind::Precondition,
             },
             Self::Warehouse(error) => kind_of(error),
             Self::Migration(error) => error.kind(),

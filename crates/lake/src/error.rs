@@ -59,6 +59,14 @@ pub enum LakeError {
         /// The key.
         key: String,
     },
+    /// The call was made for an orchestrator that leads no longer.
+    #[error("superseded by orchestrator epoch {epoch}: this is for epoch {token}")]
+    Superseded {
+        /// The epoch it was made for.
+        token: u64,
+        /// The newest one.
+        epoch: u64,
+    },
     /// The store failed: no space, no permission, an input or output error.
     #[error("cannot {action} {key}: {}", cause(source))]
     Store {
@@ -82,6 +90,8 @@ pub enum LakeErrorKind {
     Corrupt,
     /// The store failed; trying again may help.
     Unavailable,
+    /// Another orchestrator leads; the caller must not go on.
+    Superseded,
 }
 
 /// Says the innermost cause: the layers above it repeat the key as a path and name the store's own calls.
@@ -118,6 +128,7 @@ impl LakeError {
             Self::NotFound { .. } => LakeErrorKind::NotFound,
             Self::Corrupt { .. } | Self::Conflict { .. } | Self::Unbelievable { .. } => LakeErrorKind::Corrupt,
             Self::Store { .. } | Self::Raced { .. } => LakeErrorKind::Unavailable,
+            Self::Superseded { .. } => LakeErrorKind::Superseded,
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Every write is durable when it returns (file and directory are synced) and atomic for readers: a key is absent or
 //! whole. Raw bytes go in by [`Lake::put_if_absent`], which never rewrites; curated files by [`Lake::publish`], which
 //! replaces. [`Lake::get_verified`] reads nothing that does not match its reference. What several processes agree
-//! on is a register, changed by [`Lake::update`]; what only one of them may do at a time is done in a [`Turn`].
+//! on is a register, changed by [`Lake::update`]; what only one of them may do at a time is done in a [`Turn`],
+//! and who leads is decided by a [`Lease`].
 //!
 //! On a folder a write is: the folders of the key, each synced in the one above; a temporary file `<name>#<n>` beside the
 //! target, written and synced; a rename (or, for a create-once key, a hard link) to the name; a sync of the folder. A process
@@ -17,6 +18,7 @@
 
 mod error;
 mod folder;
+mod lease;
 mod open;
 mod origin;
 mod register;
@@ -27,6 +29,7 @@ mod turn;
 
 pub use error::{LakeError, LakeErrorKind};
 pub use folder::Leftover;
+pub use lease::{Candidate, Epoch, Lease, Look, ORCHESTRATOR};
 pub use open::is_bucket;
 pub use register::Change;
 pub use store::{Entry, Lake, PutOutcome};

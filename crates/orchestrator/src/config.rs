@@ -25,8 +25,12 @@ pub struct Config {
     pub server: ServerConfig,
     /// TLS of the calls to stages behind `https://`.
     pub tls: ClientTlsConfig,
-    /// The memory.
+    /// The lake, whose memory of days and runs this orchestrator keeps.
+    pub lake: LakeConfig,
+    /// The cache of it.
     pub journal: JournalConfig,
+    /// Which orchestrator of a lake is active.
+    pub lease: LeaseConfig,
     /// Bounds of a run.
     pub backfill: BackfillConfig,
     /// What runs by itself.
@@ -35,6 +39,24 @@ pub struct Config {
     pub watch: WatchConfig,
     /// The stages and how patient to be with them.
     pub stages: StagesConfig,
+}
+
+/// The lake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LakeConfig {
+    /// Folder of the lake, created if need be; or `s3://bucket/prefix`.
+    pub folder: PathBuf,
+}
+
+/// Which orchestrator of a lake is active.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeaseConfig {
+    /// How long the active one may be silent before another takes over, in seconds.
+    pub seconds: NonZeroU64,
+    /// URL under which others find this orchestrator when it is active; empty for the address it listens on.
+    pub address: String,
 }
 
 /// Where the journal lies.

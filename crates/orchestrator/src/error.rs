@@ -11,6 +11,9 @@ pub enum Error {
     /// The journal cannot be opened or read.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The lake cannot be opened.
+    #[error(transparent)]
+    Lake(#[from] champion_lake::LakeError),
     /// A stage's address is none.
     #[error(transparent)]
     Stage(#[from] ChannelError),

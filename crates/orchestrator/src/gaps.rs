@@ -70,10 +70,10 @@ pub(crate) fn report(
 
 fn judge(kind: DayKind, recorded: Option<&Recorded>, absence: Absence) -> (DayState, String) {
     match recorded {
-        Some(Recorded { state: DayState::Present, .. }) => {
+        Some(Recorded { state: DayState::Present, reason }) => {
             let against = kind.has_session() == Some(false);
-            let reason = if against { format!("published although the calendar says {kind}") } else { String::new() };
-            return (DayState::Present, reason);
+            let against = against.then(|| format!("published although the calendar says {kind}"));
+            return (DayState::Present, against.unwrap_or_else(|| reason.clone()));
         }
         // The scraper learns of closed days from the exchange itself.
         Some(Recorded { state: DayState::Closed, reason }) if absence != Absence::Expected => {

@@ -5,18 +5,21 @@ use std::pin::Pin;
 use champion_market_data::{Calendar, Dataset, Exchange};
 use champion_proto::orchestrator::v1 as wire;
 use champion_proto::orchestrator::v1::orchestrator_service_server::OrchestratorService;
-use champion_proto::{WireError, parse_date, parse_name};
+use champion_proto::{ACTIVE_ORCHESTRATOR, WireError, parse_date, parse_name};
 use champion_service::ErrorKind;
 use futures::{Stream, StreamExt};
+use tokio::sync::mpsc;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
-use tracing::error;
+use tracing::{Instrument, error};
 
 use crate::Clock;
 use crate::feed::Told;
 use crate::gaps;
 use crate::journal::{DatasetBook, Found, Journal, JournalError, RunRecord};
+use crate::office::{Office, OfficeError, Role, Standby};
 use crate::plan::RunSpec;
+use crate::records::RecordError;
 use crate::runs::{Attached, Runs, StartError};
 use crate::vocabulary::{RunKind, RunMode, RunStatus};
 use crate::wire as encode;
@@ -28,13 +31,29 @@ const MAX_RUNS: u32 = 1000;
 
 /// The service behind the contract.
 pub(crate) struct Orchestrator {
-    pub(crate) runs: Runs,
+    pub(crate) office: Office,
     pub(crate) journal: Journal,
     pub(crate) calendar: Calendar,
     pub(crate) clock: Clock,
 }
 
 impl Orchestrator {
+    /// Returns the runs of the orchestrator that leads, or says where they are.
+    fn runs(&self) -> Result<Runs, Status> {
+        match self.office.role() {
+            Role::Active(tenure) => Ok(tenure.runs),
+            Role::Standby(standby) => Err(stands_by(&standby)),
+        }
+    }
+
+    /// Brings a standby's answers to what the lake says.
+    async fn freshen(&self) -> Result<(), Status> {
+        self.office.freshen().await.map_err(|failure| {
+            error!(error = %failure, "the lake cannot be asked");
+            ErrorKind::Unavailable.status(failure.to_string())
+        })
+    }
+
     /// Finds the run that an id or the beginning of one names.
     async fn named_run(&self, asked: &str) -> Result<RunRecord, Status> {
         match self.journal.find_run(asked).await.map_err(journal_failed)? {
@@ -45,12 +64,17 @@ impl Orchestrator {
     }
 }
 
+/// Events of a rebuild that wait for a slow client.
+const REBUILD_EVENTS: usize = 64;
+
+type RebuildEvents = Pin<Box<dyn Stream<Item = Result<wire::RebuildJournalEvent, Status>> + Send>>;
 type Events = Pin<Box<dyn Stream<Item = Result<wire::RunEvent, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl OrchestratorService for Orchestrator {
     type RunStream = Events;
     type BackfillStream = Events;
+    type RebuildJournalStream = RebuildEvents;
 
     async fn run(&self, request: Request<wire::RunRequest>) -> Result<Response<Events>, Status> {
         let parent = traceparent(request.metadata());
@@ -64,7 +88,7 @@ impl OrchestratorService for Orchestrator {
             from: date,
             to: date,
         };
-        let attached = self.runs.start(spec, parent).await.map_err(refuse_start)?;
+        let attached = self.runs()?.start(spec, parent).await.map_err(refuse_start)?;
         Ok(Response::new(events(attached)))
     }
 
@@ -79,11 +103,12 @@ impl OrchestratorService for Orchestrator {
             from: parse_date("from_date", &message.from_date)?,
             to: parse_date("to_date", &message.to_date)?,
         };
-        let attached = self.runs.start(spec, parent).await.map_err(refuse_start)?;
+        let attached = self.runs()?.start(spec, parent).await.map_err(refuse_start)?;
         Ok(Response::new(events(attached)))
     }
 
     async fn get_run(&self, request: Request<wire::GetRunRequest>) -> Result<Response<wire::GetRunResponse>, Status> {
+        self.freshen().await?;
         let run = self.named_run(&request.into_inner().run_id).await?;
         let progress = self.journal.progress(&run.run_id).await.map_err(journal_failed)?;
         Ok(Response::new(encode::run_with_steps(run, progress)))
@@ -99,13 +124,15 @@ impl OrchestratorService for Orchestrator {
             name => Some(parse_name("dataset", name)?),
         };
         let limit = if message.limit == 0 { DEFAULT_RUNS } else { message.limit.min(MAX_RUNS) };
+        self.freshen().await?;
         let runs = self.journal.newest_runs(dataset, limit).await.map_err(journal_failed)?;
         Ok(Response::new(wire::ListRunsResponse { runs: runs.into_iter().map(encode::run_summary).collect() }))
     }
 
     async fn cancel(&self, request: Request<wire::CancelRequest>) -> Result<Response<wire::CancelResponse>, Status> {
+        let runs = self.runs()?;
         let run = self.named_run(&request.into_inner().run_id).await?;
-        if run.status != RunStatus::Running || !self.runs.cancel(&run.run_id).await {
+        if run.status != RunStatus::Running || !runs.cancel(&run.run_id).await {
             let run = self.named_run(&run.run_id).await?;
             return Err(ErrorKind::Precondition.status(format!("run {} has ended: {}", run.run_id, run.status)));
         }
@@ -122,6 +149,7 @@ impl OrchestratorService for Orchestrator {
         let now = self.clock.now();
         let range =
             gaps::range(dataset, from, to, now).map_err(|error| ErrorKind::Invalid.status(error.to_string()))?;
+        self.freshen().await?;
         let recorded = self.journal.dataset_days(dataset, exchange, range.0, range.1).await.map_err(journal_failed)?;
         let days = gaps::report(dataset, range, &recorded, &self.calendar, now);
         Ok(Response::new(encode::gaps(days, &self.calendar)))
@@ -131,6 +159,7 @@ impl OrchestratorService for Orchestrator {
         &self,
         _request: Request<wire::GetStatusRequest>,
     ) -> Result<Response<wire::GetStatusResponse>, Status> {
+        self.freshen().await?;
         let mut books = self.journal.dataset_books().await.map_err(journal_failed)?;
         for dataset in Dataset::ALL {
             if !books.iter().any(|book| book.dataset == *dataset) {
@@ -139,14 +168,69 @@ impl OrchestratorService for Orchestrator {
         }
         books.sort_by_key(|book| (book.dataset, book.exchange));
         let pending = self.journal.pending().await.map_err(journal_failed)?;
-        let statuses = books.into_iter().map(|book| {
-            let runs = self.runs.in_progress(book.dataset, book.exchange);
+        let mut statuses = Vec::with_capacity(books.len());
+        for book in books {
+            let runs = self.office.in_progress(book.dataset, book.exchange).await.map_err(journal_failed)?;
             let mine = pending.iter().filter(|day| (day.dataset, day.exchange) == (book.dataset, book.exchange));
             let mine = mine.map(|day| encode::pending(day, &self.calendar)).collect();
-            encode::dataset_status(book, runs, mine)
-        });
-        Ok(Response::new(encode::status(statuses.collect(), self.clock.today(), &self.calendar)))
+            statuses.push(encode::dataset_status(book, runs, mine));
+        }
+        let findings = self.journal.findings().await.map_err(journal_failed)?;
+        let mut status = encode::status(statuses, self.clock.today(), &self.calendar);
+        status.orchestrator = Some(encode::role(&self.office.role()));
+        status.findings = findings.into_iter().map(encode::finding).collect();
+        Ok(Response::new(status))
     }
+
+    async fn rebuild_journal(
+        &self,
+        _request: Request<wire::RebuildJournalRequest>,
+    ) -> Result<Response<RebuildEvents>, Status> {
+        let (tell, told) = mpsc::channel(REBUILD_EVENTS);
+        let office = self.office.clone();
+        // Goes on when the client goes away: a journal is made anew as a whole or not at all.
+        let rebuild = async move {
+            let progress = tell.clone();
+            let outcome = office
+                .rebuild(&move |reading| {
+                    // Progress is a courtesy: a client that reads slowly misses some of it.
+                    let _ = progress.try_send(Ok(encode::reading(reading)));
+                })
+                .await;
+            let last = match outcome {
+                Ok(rebuilt) => {
+                    for finding in rebuilt.findings.iter().cloned() {
+                        let _ = tell.send(Ok(encode::rebuild_finding(finding))).await;
+                    }
+                    Ok(encode::rebuilt(&rebuilt))
+                }
+                Err(OfficeError::Journal(failure)) => Err(journal_failed(failure)),
+                Err(failure) => {
+                    error!(error = %failure, "the journal cannot be made from the lake");
+                    Err(ErrorKind::Unavailable.status(failure.to_string()))
+                }
+            };
+            let _ = tell.send(last).await;
+        };
+        tokio::spawn(rebuild.in_current_span());
+        let events = futures::stream::unfold(told, |mut told| async move { Some((told.recv().await?, told)) });
+        Ok(Response::new(Box::pin(events)))
+    }
+}
+
+/// Says that another orchestrator drives the runs, and where.
+fn stands_by(standby: &Standby) -> Status {
+    let Some(leader) = &standby.leader else {
+        let trouble = if standby.trouble.is_empty() { "it is not known yet who leads" } else { &standby.trouble };
+        return ErrorKind::Unavailable.status(format!("this orchestrator stands by, and nobody leads: {trouble}"));
+    };
+    let message =
+        format!("this orchestrator stands by: the active one is at {} (epoch {})", leader.address, leader.number);
+    let mut status = ErrorKind::Unavailable.status(message);
+    if let Ok(address) = leader.address.parse() {
+        status.metadata_mut().insert(ACTIVE_ORCHESTRATOR, address);
+    }
+    status
 }
 
 fn mode(name: &str) -> Result<RunMode, WireError> {
@@ -166,7 +250,9 @@ fn events(attached: Attached) -> Events {
             Ok(wire::RunEvent { run_id: run_id.clone(), trace_id: trace_id.clone(), event: Some(encode::event(event)) })
         }
         Told::CutOff => {
-            let message = format!("the orchestrator is stopping; run {run_id} goes on when it starts again");
+            let message = format!(
+                "the orchestrator is stopping; run {run_id} goes on when it starts again, or where another one leads"
+            );
             Err(ErrorKind::Unavailable.status(message))
         }
     }))
@@ -176,6 +262,10 @@ fn refuse_start(refusal: StartError) -> Status {
     match refusal {
         StartError::Plan(error) => ErrorKind::Invalid.status(error.to_string()),
         StartError::Stopping => ErrorKind::Unavailable.status("the orchestrator is stopping"),
+        StartError::Record(error @ (RecordError::Superseded(_) | RecordError::Stopped)) => {
+            ErrorKind::Unavailable.status(error.to_string())
+        }
+        StartError::Record(error @ RecordError::Journal(_)) => ErrorKind::Internal.status(error.to_string()),
         StartError::Journal(error) => journal_failed(error),
     }
 }

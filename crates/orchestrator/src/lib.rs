@@ -1,7 +1,7 @@
-//! The orchestrator: plans runs, drives the stages in one direction and keeps the journal.
+//! The orchestrator: plans runs, drives the stages in one direction and keeps the memory of days and runs.
 //!
 //! It stands above the flow `exchange → raw → staged → curated → warehouse`: it calls the scraper, the parser, the
-//! parquet-writer and the clickhouse-loader, hands references from one to the next and never touches bytes. A run goes
+//! parquet-writer and the clickhouse-loader, hands references from one to the next and never touches bytes of the market. A run goes
 //! on when its client goes away, and is taken up again at the step it had reached when the process was cut off.
 //!
 //! * `plan`: the days of a range by month, with what the calendar says. Pure.
@@ -10,7 +10,10 @@
 //! * `gaps`: the state of every day of a range, by calendar, hour and journal. Pure.
 //! * `schedule`: what is due by the clock in India, and the loop that asks for it.
 //! * `watch`: how many of the newest sessions are missing, counted all the time for the metrics.
-//! * `journal`: runs, steps and days in SQLite; one owner a file.
+//! * `lead`: one orchestrator of a lake is active, the others stand by.
+//! * `office`: who leads, and the journal kept in step with the lake.
+//! * `records`: how days ended and which runs go on, in the lake.
+//! * `journal`: runs, steps and days in SQLite, a cache of the lake; one owner a file.
 //! * `feed`: the events of a run for any number of clients.
 
 mod clock;
@@ -21,8 +24,11 @@ mod feed;
 mod gaps;
 mod grpc;
 mod journal;
+mod lead;
 mod metrics;
+mod office;
 mod plan;
+mod records;
 mod runs;
 mod schedule;
 mod serve;
@@ -33,8 +39,8 @@ mod wire;
 
 pub use clock::Clock;
 pub use config::{
-    BackfillConfig, Config, DueConfig, DueHour, JournalConfig, SPEC, ScheduleConfig, StageConfig, StagesConfig,
-    WatchConfig,
+    BackfillConfig, Config, DueConfig, DueHour, JournalConfig, LakeConfig, LeaseConfig, SPEC, ScheduleConfig,
+    StageConfig, StagesConfig, WatchConfig,
 };
 pub use error::Error;
 pub use journal::JournalError;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use champion_market_data::{Calendar, Dataset, TradeDate};
 use champion_telemetry::{Registry, metrics};
 use chrono::{DateTime, Utc};
-use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec};
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec};
 
 use crate::Clock;
 use crate::config::WatchConfig;
@@ -40,6 +40,7 @@ pub(crate) struct Metrics {
     gaps: IntGaugeVec,
     corrections: IntCounterVec,
     failures: IntCounterVec,
+    active: IntGauge,
     open: Arc<Mutex<HashMap<Dataset, Vec<DateTime<Utc>>>>>,
 }
 
@@ -103,8 +104,13 @@ impl Metrics {
                 "Sessions that failed or were refused, by the stage at fault; orchestrator: whole runs that could not go on.",
                 &["flow_name", "stage"],
             )?,
+            active: IntGauge::new(
+                "champion_orchestrator_active",
+                "1 while this orchestrator drives the runs of its lake, 0 while it stands by.",
+            )?,
             open: Arc::default(),
         };
+        registry.register(Box::new(this.active.clone()))?;
         for dataset in Dataset::ALL {
             for status in [SUCCESS, FAILED] {
                 this.flow_duration.with_label_values(&[dataset.flow_name(), status]);
@@ -122,21 +128,29 @@ impl Metrics {
         Ok(this)
     }
 
-    /// Takes the gauges up where the journal says they stood.
+    /// Notes whether this orchestrator drives the runs of its lake.
+    pub(crate) fn leads(&self, active: bool) {
+        self.active.set(i64::from(active));
+    }
+
+    /// Sets the gauges to what the journal says.
     pub(crate) fn restore(&self, books: &[DatasetBook]) {
-        for book in books {
-            if let (Some(date), Some(at)) = (book.last_trade_date, book.last_success_at) {
-                self.session_is_in(book.dataset, date, at);
+        for dataset in Dataset::ALL {
+            let (mut newest, mut last) = (None, None);
+            for book in books.iter().filter(|book| book.dataset == *dataset) {
+                newest = newest.max(book.last_trade_date);
+                last = last.max(book.last_success_at);
             }
+            let label = [dataset.as_str()];
+            self.last_success.with_label_values(&label).set(last.map_or(0.0, seconds));
+            self.last_trade_date.with_label_values(&label).set(newest.map_or(0.0, midnight));
         }
     }
 
     /// Notes that a session was found in the warehouse.
     pub(crate) fn session_is_in(&self, dataset: Dataset, trade_date: TradeDate, at: DateTime<Utc>) {
         raise(&self.last_success.with_label_values(&[dataset.as_str()]), seconds(at));
-        #[expect(clippy::cast_precision_loss, reason = "seconds of a date stay below 2^53")]
-        let midnight = trade_date.midnight_ist_unix_seconds() as f64;
-        raise(&self.last_trade_date.with_label_values(&[dataset.as_str()]), midnight);
+        raise(&self.last_trade_date.with_label_values(&[dataset.as_str()]), midnight(trade_date));
     }
 
     /// Notes that a run goes on; `started_at` is its first start, before any cut.
@@ -194,6 +208,12 @@ fn raise(gauge: &prometheus::Gauge, value: f64) {
     if value > gauge.get() {
         gauge.set(value);
     }
+}
+
+fn midnight(date: TradeDate) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "seconds of a date stay below 2^53")]
+    let midnight = date.midnight_ist_unix_seconds() as f64;
+    midnight
 }
 
 fn seconds(at: DateTime<Utc>) -> f64 {

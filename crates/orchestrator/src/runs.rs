@@ -22,6 +22,7 @@ use crate::feed::{Event, Feed, Told};
 use crate::journal::{End, Journal, JournalError, NewRun, Progress, RunRecord, Totals};
 use crate::metrics::Metrics;
 use crate::plan::{Plan, PlanError, RunSpec, plan};
+use crate::records::{RecordError, Records};
 use crate::stages::Stages;
 use crate::vocabulary::{RunMode, RunStatus};
 
@@ -34,6 +35,8 @@ pub(crate) enum StartError {
     Stopping,
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
 }
 
 /// A run a client listens to.
@@ -59,48 +62,44 @@ const fn key_of(spec: &RunSpec) -> Key {
     (spec.dataset, spec.exchange, spec.from, spec.to, spec.mode)
 }
 
-/// The runs of this process. Cloning is cheap.
+/// The runs of one tenure. Cloning is cheap.
 #[derive(Clone)]
 pub(crate) struct Runs {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    journal: Journal,
-    stages: Arc<Stages>,
-    metrics: Metrics,
-    calendar: Calendar,
-    clock: Clock,
-    limits: BackfillConfig,
+    parts: Parts,
+    records: Records,
     active: Mutex<HashMap<Key, Attached>>,
     tasks: TaskTracker,
     /// No step begins after this.
     stop: CancellationToken,
     /// Steps in progress are dropped.
     abort: CancellationToken,
+    /// Set off by the first run that finds out that another orchestrator leads.
+    superseded: CancellationToken,
 }
 
 /// What the runs work with.
+#[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) journal: Journal,
-    pub(crate) stages: Stages,
+    pub(crate) stages: Arc<Stages>,
     pub(crate) metrics: Metrics,
     pub(crate) calendar: Calendar,
     pub(crate) clock: Clock,
     pub(crate) limits: BackfillConfig,
-    pub(crate) stop: CancellationToken,
 }
 
 /// Longest wait for dropped runs to end their spans.
 const ABORT_GRACE: Duration = Duration::from_secs(1);
 
 impl Runs {
-    pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { journal, stages, metrics, calendar, clock, limits, stop } = parts;
-        let (stages, active) = (Arc::new(stages), Mutex::default());
-        let (tasks, abort) = (TaskTracker::new(), CancellationToken::new());
-        let shared = Shared { journal, stages, metrics, calendar, clock, limits, active, tasks, stop, abort };
-        Self { shared: Arc::new(shared) }
+    /// Makes the runs of one tenure, which ends with `stop`.
+    pub(crate) fn new(parts: Parts, records: Records, stop: CancellationToken, superseded: CancellationToken) -> Self {
+        let (active, tasks, abort) = (Mutex::default(), TaskTracker::new(), CancellationToken::new());
+        Self { shared: Arc::new(Shared { parts, records, active, tasks, stop, abort, superseded }) }
     }
 
     /// Begins a run in the current span, or attaches to the same run when it is already going on.
@@ -108,11 +107,11 @@ impl Runs {
     /// `parent` is the caller's `traceparent`, under which the run is taken up again should it be cut off.
     pub(crate) async fn start(&self, spec: RunSpec, parent: Option<String>) -> Result<Attached, StartError> {
         let shared = &self.shared;
-        let plan = plan(&spec, shared.clock.today(), &shared.calendar, shared.limits.max_days.get())?;
+        let plan = plan(&spec, shared.parts.clock.today(), &shared.parts.calendar, shared.parts.limits.max_days.get())?;
         if shared.stop.is_cancelled() {
             return Err(StartError::Stopping);
         }
-        let started_at = shared.clock.now();
+        let started_at = shared.parts.clock.now();
         let run_id = Uuid::now_v7().to_string();
         let span = run_span(&run_id, &spec, None);
         let trace_id = span.in_scope(context::current_trace_id).unwrap_or_else(|| Uuid::now_v7().simple().to_string());
@@ -123,27 +122,36 @@ impl Runs {
             Err(going_on) => return Ok(going_on),
         };
         let run = NewRun { run_id, trace_id, traceparent, spec, started_at };
-        shared.journal.begin_run(run).await?;
+        shared.records.run(run.record()).await.inspect_err(|error| shared.look_whether_superseded(error))?;
+        shared.parts.journal.begin_run(run).await?;
         self.spawn(guard, plan, Progress::default(), false, span);
         Ok(attached)
     }
 
     /// Takes up the runs that were cut off and returns how many.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the journal cannot be read or written.
     pub(crate) async fn resume_unfinished(&self) -> Result<usize, JournalError> {
         let shared = &self.shared;
         let mut resumed = 0;
-        for run in shared.journal.unfinished().await? {
+        for run in shared.parts.journal.unfinished().await? {
             let RunRecord { run_id, trace_id, traceparent, spec, started_at, .. } = run;
-            let plan = match plan(&spec, shared.clock.today(), &shared.calendar, shared.limits.max_days.get()) {
+            let plan = match plan(
+                &spec,
+                shared.parts.clock.today(),
+                &shared.parts.calendar,
+                shared.parts.limits.max_days.get(),
+            ) {
                 Ok(plan) => plan,
                 Err(error) => {
                     // A clock set back or a tighter limit: the run cannot go on and must not stay open for ever.
                     warn!(run_id, %error, "run that was cut off cannot go on");
-                    shared.journal.finish_run(&run_id, End::Failed(error.to_string()), shared.clock.now()).await?;
+                    shared.finish(&run_id, End::Failed(error.to_string())).await?;
                     continue;
                 }
             };
-            let progress = shared.journal.progress(&run_id).await?;
+            let progress = shared.parts.journal.progress(&run_id).await?;
             let span = run_span(&run_id, &spec, Some(&traceparent));
             let attached = Attached::new(run_id, trace_id);
             if let Ok(guard) = self.open(&spec, &attached, started_at) {
@@ -152,7 +160,7 @@ impl Runs {
             } else {
                 // Two unfinished runs of one range: the first one does the work of both.
                 let error = "the same range was taken up under another run".to_owned();
-                shared.journal.finish_run(&attached.run_id, End::Failed(error), shared.clock.now()).await?;
+                shared.finish(&attached.run_id, End::Failed(error)).await?;
             }
         }
         Ok(resumed)
@@ -167,6 +175,14 @@ impl Runs {
             self.shared.abort.cancel();
             let _ = tokio::time::timeout(ABORT_GRACE, tasks.wait()).await;
         }
+    }
+
+    /// Drops the runs where they stand: another orchestrator takes them up.
+    pub(crate) async fn abandoned(&self) {
+        let tasks = &self.shared.tasks;
+        tasks.close();
+        self.shared.abort.cancel();
+        let _ = tokio::time::timeout(ABORT_GRACE, tasks.wait()).await;
     }
 
     /// Ends a run and waits until that is noted; tells whether the run was going on.
@@ -195,7 +211,7 @@ impl Runs {
             return Err(going_on.clone());
         }
         active.insert(key_of(spec), attached.clone());
-        self.shared.metrics.run_opened(spec.dataset, started_at);
+        self.shared.parts.metrics.run_opened(spec.dataset, started_at);
         Ok(Open { shared: Arc::clone(&self.shared), spec: *spec, attached: attached.clone(), started_at })
     }
 
@@ -214,6 +230,26 @@ impl Runs {
     }
 }
 
+impl Shared {
+    /// Notes the end of a run in the journal and in the lake.
+    async fn finish(&self, run_id: &str, end: End) -> Result<(RunStatus, String, Totals), JournalError> {
+        let finished = self.parts.journal.finish_run(run_id, end, self.parts.clock.now()).await?;
+        if let Some(run) = self.parts.journal.run(run_id).await?
+            && let Err(error) = self.records.run(run).await
+        {
+            self.look_whether_superseded(&error);
+        }
+        Ok(finished)
+    }
+
+    fn look_whether_superseded(&self, error: &RecordError) {
+        match error {
+            RecordError::Superseded(_) => self.superseded.cancel(),
+            RecordError::Journal(_) | RecordError::Stopped => {}
+        }
+    }
+}
+
 /// A run in the list; dropping it, by whatever way, takes it off and tells its clients that nothing follows.
 struct Open {
     shared: Arc<Shared>,
@@ -226,7 +262,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         let mut active = self.shared.active.lock().unwrap_or_else(PoisonError::into_inner);
         active.remove(&key_of(&self.spec));
-        self.shared.metrics.run_closed(self.spec.dataset, self.started_at);
+        self.shared.parts.metrics.run_closed(self.spec.dataset, self.started_at);
         self.attached.feed.close();
     }
 }
@@ -240,13 +276,14 @@ async fn live(open: &Open, plan: Plan, progress: Progress, resumed: bool) {
     let context = RunContext {
         run_id: run_id.clone(),
         spec: *spec,
-        journal: shared.journal.clone(),
-        stages: Arc::clone(&shared.stages),
+        journal: shared.parts.journal.clone(),
+        records: shared.records.clone(),
+        stages: Arc::clone(&shared.parts.stages),
         feed: Arc::clone(feed),
-        metrics: shared.metrics.clone(),
-        clock: shared.clock.clone(),
+        metrics: shared.parts.metrics.clone(),
+        clock: shared.parts.clock.clone(),
         stop: shared.stop.clone(),
-        concurrent_days: shared.limits.concurrent_days.get(),
+        concurrent_days: shared.parts.limits.concurrent_days.get(),
     };
     let end = match drive(&context, plan, progress).await {
         Ok(()) => End::Reached,
@@ -254,16 +291,21 @@ async fn live(open: &Open, plan: Plan, progress: Progress, resumed: bool) {
             info!(run_id, "run is cut off by the stop; it goes on at the next start");
             return;
         }
+        Err(DriveError::Superseded(epoch)) => {
+            warn!(run_id, epoch, "another orchestrator leads; the run goes on there");
+            shared.superseded.cancel();
+            return;
+        }
         Err(DriveError::Journal(failure)) => {
-            shared.metrics.run_broke_off(spec.dataset);
+            shared.parts.metrics.run_broke_off(spec.dataset);
             End::Failed(failure.to_string())
         }
     };
-    let now = shared.clock.now();
+    let now = shared.parts.clock.now();
     // A run that was cut off is told with the time it was away; the metric counts work.
     let worked = began.elapsed();
     let duration = if resumed { (now - *started_at).to_std().unwrap_or_default() } else { worked };
-    let (status, message, totals) = match shared.journal.finish_run(run_id, end.clone(), now).await {
+    let (status, message, totals) = match shared.finish(run_id, end.clone()).await {
         Ok(finished) => finished,
         Err(second) => {
             error!(run_id, error = %second, "end of the run not noted; it is taken up again at the next start");
@@ -279,7 +321,7 @@ async fn live(open: &Open, plan: Plan, progress: Progress, resumed: bool) {
         span.record("otel.status_description", message.as_str());
         span.record(semconv::ERROR_TYPE, "failed_days");
     }
-    shared.metrics.run_finished(spec.dataset, succeeded, worked);
+    shared.parts.metrics.run_finished(spec.dataset, succeeded, worked);
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     info!(run_id, dataset = %spec.dataset, %status, error = message, duration_ms, "run finished");
     feed.push(Event::Finished { status, error: message, totals, duration_ms });
@@ -288,8 +330,8 @@ async fn live(open: &Open, plan: Plan, progress: Progress, resumed: bool) {
 /// Notes that an operator ended a run. What was done stays done; what was dropped is asked anew by a later run.
 async fn cancelled(open: &Open) {
     let Open { shared, spec, attached, started_at } = open;
-    let now = shared.clock.now();
-    match shared.journal.finish_run(&attached.run_id, End::Cancelled, now).await {
+    let now = shared.parts.clock.now();
+    match shared.finish(&attached.run_id, End::Cancelled).await {
         Ok((status, error, totals)) => {
             let duration_ms = u64::try_from((now - *started_at).num_milliseconds()).unwrap_or_default();
             info!(run_id = attached.run_id, dataset = %spec.dataset, "run cancelled");

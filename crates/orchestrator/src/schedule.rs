@@ -20,10 +20,10 @@ use crate::plan::RunSpec;
 use crate::runs::Runs;
 use crate::vocabulary::{DayState, RunKind, RunMode};
 
-/// Asks for what is due, as long as the orchestrator lives.
+/// Asks for what is due, as long as the orchestrator leads.
+#[derive(Clone)]
 pub(crate) struct Schedule {
     pub(crate) rules: ScheduleConfig,
-    pub(crate) runs: Runs,
     pub(crate) journal: Journal,
     pub(crate) calendar: Calendar,
     pub(crate) clock: Clock,
@@ -31,7 +31,7 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     /// Looks at once and then at every poll, until the stop.
-    pub(crate) async fn keep(self, stop: CancellationToken) {
+    pub(crate) async fn keep(self, runs: Runs, stop: CancellationToken) {
         if !self.rules.enabled {
             return;
         }
@@ -39,7 +39,7 @@ impl Schedule {
         info!(datasets = ?self.rules.datasets, poll_seconds = every.as_secs(), "schedule is kept");
         loop {
             for dataset in &self.rules.datasets {
-                if let Err(error) = self.look(*dataset).await {
+                if let Err(error) = self.look(*dataset, &runs).await {
                     error!(%dataset, %error, "schedule cannot read the journal");
                 }
             }
@@ -50,10 +50,10 @@ impl Schedule {
         }
     }
 
-    async fn look(&self, dataset: Dataset) -> Result<(), JournalError> {
+    async fn look(&self, dataset: Dataset, runs: &Runs) -> Result<(), JournalError> {
         let exchange = Exchange::Nse;
         // A run of the dataset that goes on may bring what is due.
-        if self.runs.in_progress(dataset, exchange) > 0 {
+        if runs.in_progress(dataset, exchange) > 0 {
             return Ok(());
         }
         let now = self.clock.now();
@@ -62,7 +62,7 @@ impl Schedule {
         let recorded = self.journal.dataset_days(dataset, exchange, first, today).await?;
         let rechecked = self.journal.last_recheck(dataset, exchange).await?.map(TradeDate::at);
         for spec in due(dataset, &self.rules, &self.calendar, &recorded, rechecked, now) {
-            match self.runs.start(spec, None).await {
+            match runs.start(spec, None).await {
                 Ok(run) => {
                     info!(%dataset, from = %spec.from, to = %spec.to, mode = %spec.mode, run_id = run.run_id, "due")
                 }

@@ -1,19 +1,23 @@
-//! The life of the orchestrator: journal, runs that were cut off, server, stop.
+//! The life of the orchestrator: journal, leading or standing by, server, stop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use champion_lake::Lake;
 use champion_market_data::Calendar;
 use champion_proto::DESCRIPTORS;
 use champion_proto::orchestrator::v1::orchestrator_service_server::OrchestratorServiceServer;
 use champion_service::{Listeners, Server, Shutdown};
 use champion_telemetry::Registry;
 use champion_telemetry::grpc::ClientLayer;
-use tracing::info;
+use tokio::sync::oneshot;
 
 use crate::grpc::Orchestrator;
 use crate::journal::Journal;
+use crate::lead::Leadership;
 use crate::metrics::Metrics;
-use crate::runs::{Parts, Runs};
+use crate::office::Office;
+use crate::runs::Parts;
 use crate::schedule::Schedule;
 use crate::stages::Stages;
 use crate::watch::Watch;
@@ -58,52 +62,64 @@ pub async fn run_with_clock(
     let calendar = Calendar::nse();
     let metrics = Metrics::register(&registry, calendar.clone(), clock.clone(), &config.watch)?;
     champion_telemetry::register_disk(&registry, "journal", &config.journal.path)?;
-    let stages = Stages::connect(&config.stages, &config.tls, &client_layer(&registry)?)?;
+    let stages = Arc::new(Stages::connect(&config.stages, &config.tls, &client_layer(&registry)?)?);
     let busy_timeout = Duration::from_millis(config.journal.busy_timeout_ms);
     let journal = Journal::open(&config.journal.path, busy_timeout).await?;
-    metrics.restore(&journal.dataset_books().await?);
+    let lake = Lake::open(&config.lake.folder)?;
+    let office = Office::new(lake.clone(), journal.clone(), metrics.clone(), clock.clone());
     let watch = Watch {
         rules: config.watch.clone(),
         journal: journal.clone(),
+        office: office.clone(),
         metrics: metrics.clone(),
         calendar: calendar.clone(),
         clock: clock.clone(),
     };
-    let runs = Runs::new(Parts {
+    let schedule = Schedule {
+        rules: config.schedule.clone(),
+        journal: journal.clone(),
+        calendar: calendar.clone(),
+        clock: clock.clone(),
+    };
+    let parts = Parts {
         journal: journal.clone(),
         stages,
         metrics,
         calendar: calendar.clone(),
         clock: clock.clone(),
         limits: config.backfill.clone(),
-        stop: shutdown.token().clone(),
-    });
-    let resumed = runs.resume_unfinished().await?;
-    if resumed > 0 {
-        info!(runs = resumed, "runs that were cut off go on");
-    }
-    let schedule = Schedule {
-        rules: config.schedule.clone(),
-        runs: runs.clone(),
-        journal: journal.clone(),
-        calendar: calendar.clone(),
-        clock: clock.clone(),
     };
-    let schedule = tokio::spawn(schedule.keep(shutdown.token().clone()));
+    let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
+    let leadership = Leadership {
+        lake,
+        in_bucket: champion_lake::is_bucket(&config.lake.folder),
+        journal: journal.clone(),
+        office: office.clone(),
+        rules: config.lease.clone(),
+        address: address(&config, &listeners),
+        parts,
+        schedule,
+        // Runs come to a stop before the server's own grace period ends, so that each client is still told why.
+        grace: grace.saturating_sub(LAST_WORDS),
+    };
+    // Nobody is answered before it is known whether this orchestrator leads and, if it does, what there is to go on with.
+    let (tell, first) = oneshot::channel();
+    let mut leading = tokio::spawn(leadership.keep(shutdown.token().clone(), tell));
+    if first.await.is_err() {
+        return leading.await.unwrap_or(Ok(()));
+    }
     let watch = tokio::spawn(watch.keep(shutdown.token().clone()));
-    let orchestrator = Orchestrator { runs: runs.clone(), journal, calendar, clock };
+    let orchestrator = Orchestrator { office, journal, calendar, clock };
     let server = Server::new(listeners, registry, &config.server)
         .add_service(OrchestratorServiceServer::new(orchestrator))
         .reflection(DESCRIPTORS)
         .serve(shutdown.clone());
-    let draining = async {
-        shutdown.cancelled().await;
-        // Nothing begins behind the runs that are waited for.
-        let _ = schedule.await;
+    let leading = async {
+        let led = (&mut leading).await.unwrap_or(Ok(()));
+        // An orchestrator whose journal fails ends; another may lead.
+        shutdown.trigger();
         let _ = watch.await;
-        // Runs come to a stop before the server's own grace period ends, so that each client is still told why.
-        let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
-        runs.stopped(grace.saturating_sub(LAST_WORDS)).await;
+        led
     };
     let serving = async {
         let served = server.await;
@@ -111,6 +127,16 @@ pub async fn run_with_clock(
         shutdown.trigger();
         served
     };
-    let (served, ()) = tokio::join!(serving, draining);
+    let (served, led) = tokio::join!(serving, leading);
+    led?;
     served.map_err(Error::from)
+}
+
+/// Returns where others find this orchestrator.
+fn address(config: &Config, listeners: &Listeners) -> String {
+    if !config.lease.address.is_empty() {
+        return config.lease.address.clone();
+    }
+    let scheme = if config.server.tls.files.is_none() { "http" } else { "https" };
+    format!("{scheme}://{}", listeners.grpc_addr())
 }

@@ -1,9 +1,10 @@
-//! The closed sets of a run: its kind and status, the stages, the states of a day. One spelling serves journal and wire.
+//! The closed sets of a run: its kind and status, the stages, the states of a day. One spelling serves lake, journal
+//! and wire.
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-/// A word in the journal that this version does not know.
+/// A word in the lake or the journal that this version does not know.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("unknown {set} {word:?}")]
 pub(crate) struct UnknownWord {
@@ -28,6 +29,19 @@ macro_rules! words {
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = <String as serde::Deserialize>::deserialize(deserializer)?;
+                word.parse().map_err(serde::de::Error::custom)
             }
         }
 
@@ -132,6 +146,14 @@ impl DayState {
         match self {
             Self::Refused | Self::Failed => true,
             Self::Present | Self::Closed | Self::Pending | Self::Gap | Self::Unknown => false,
+        }
+    }
+
+    /// Tells whether it says that there was no file.
+    pub(crate) const fn is_an_absence(self) -> bool {
+        match self {
+            Self::Closed | Self::Pending | Self::Gap | Self::Unknown => true,
+            Self::Present | Self::Refused | Self::Failed => false,
         }
     }
 }

@@ -15,12 +15,14 @@ use crate::config::WatchConfig;
 use crate::gaps::{SessionState, report};
 use crate::journal::{Journal, JournalError};
 use crate::metrics::Metrics;
+use crate::office::Office;
 use crate::vocabulary::DayState;
 
 /// Counts gaps, as long as the orchestrator lives.
 pub(crate) struct Watch {
     pub(crate) rules: WatchConfig,
     pub(crate) journal: Journal,
+    pub(crate) office: Office,
     pub(crate) metrics: Metrics,
     pub(crate) calendar: Calendar,
     pub(crate) clock: Clock,
@@ -31,6 +33,9 @@ impl Watch {
     pub(crate) async fn keep(self, stop: CancellationToken) {
         let every = Duration::from_secs(self.rules.poll_seconds.get());
         loop {
+            if let Err(error) = self.office.freshen().await {
+                error!(%error, "what is told stands as it was");
+            }
             for dataset in &self.rules.datasets {
                 match self.count(*dataset).await {
                     Ok(gaps) => self.metrics.gaps_found(*dataset, gaps),

@@ -2,11 +2,14 @@
 
 use champion_market_data::{Calendar, RowCounts, TradeDate, give_up_at};
 use champion_proto::orchestrator::v1 as wire;
+use champion_proto::orchestrator::v1::rebuild_journal_event::Event as WireRebuild;
 use champion_proto::orchestrator::v1::run_event::Event as WireEvent;
 
 use crate::feed::Event;
 use crate::gaps::SessionState;
 use crate::journal::{DatasetBook, DayRecord, Pending, Progress, RunRecord, StepRecord, Totals};
+use crate::office::{Rebuilt, Role};
+use crate::records::{Finding, Reading};
 use crate::vocabulary::rfc3339;
 
 pub(crate) fn event(event: Event) -> WireEvent {
@@ -138,5 +141,47 @@ pub(crate) fn status(
     today: TradeDate,
     calendar: &Calendar,
 ) -> wire::GetStatusResponse {
-    wire::GetStatusResponse { datasets, today: today.to_string(), today_kind: calendar.kind(today).to_string() }
+    let (today, today_kind) = (today.to_string(), calendar.kind(today).to_string());
+    wire::GetStatusResponse { datasets, today, today_kind, orchestrator: None, findings: Vec::new() }
+}
+
+pub(crate) fn role(role: &Role) -> wire::OrchestratorRole {
+    let (role, leader, reason) = match role {
+        Role::Active(tenure) => ("active", Some(&tenure.epoch), ""),
+        Role::Standby(standby) => ("standby", standby.leader.as_ref(), standby.trouble.as_str()),
+    };
+    wire::OrchestratorRole {
+        role: role.to_owned(),
+        epoch: leader.map_or(0, |leader| leader.number),
+        active_address: leader.map(|leader| leader.address.clone()).unwrap_or_default(),
+        active_since: leader.map(|leader| rfc3339(leader.taken_at)).unwrap_or_default(),
+        active_holder: leader.map(|leader| leader.holder.clone()).unwrap_or_default(),
+        reason: reason.to_owned(),
+    }
+}
+
+pub(crate) fn finding(finding: Finding) -> wire::LakeFinding {
+    wire::LakeFinding { key: finding.key, reason: finding.reason }
+}
+
+pub(crate) fn reading(reading: Reading) -> wire::RebuildJournalEvent {
+    let Reading { zone, done, total } = reading;
+    let progress = wire::RebuildProgress { zone: zone.to_owned(), objects_done: done, objects_total: total };
+    wire::RebuildJournalEvent { event: Some(WireRebuild::Progress(progress)) }
+}
+
+pub(crate) fn rebuild_finding(found: Finding) -> wire::RebuildJournalEvent {
+    wire::RebuildJournalEvent { event: Some(WireRebuild::Finding(finding(found))) }
+}
+
+pub(crate) fn rebuilt(rebuilt: &Rebuilt) -> wire::RebuildJournalEvent {
+    let Rebuilt { present, absent, failed, runs, findings } = rebuilt;
+    let summary = wire::RebuildSummary {
+        sessions_present: *present,
+        days_absent: *absent,
+        sessions_failed: *failed,
+        runs: *runs,
+        findings: findings.len() as u64,
+    };
+    wire::RebuildJournalEvent { event: Some(WireRebuild::Summary(summary)) }
 }

@@ -85,6 +85,7 @@ impl WriteError {
                 LakeErrorKind::NotFound => ErrorKind::NotFound,
                 LakeErrorKind::Corrupt => ErrorKind::Corrupt,
                 LakeErrorKind::Unavailable => ErrorKind::Unavailable,
+                LakeErrorKind::Superseded => ErrorKind::Precondition,
             },
             Self::Staged { .. } | Self::Manifest { .. } | Self::EarlierVersionLost { .. } => ErrorKind::Corrupt,
             Self::Encode { .. } | Self::CutOff { .. } | Self::CallerGone => ErrorKind::Internal,

@@ -60,6 +60,7 @@ impl ParseError {
                 LakeErrorKind::NotFound => ErrorKind::NotFound,
                 LakeErrorKind::Corrupt => ErrorKind::Corrupt,
                 LakeErrorKind::Unavailable => ErrorKind::Unavailable,
+                LakeErrorKind::Superseded => ErrorKind::Precondition,
             },
             Self::Encode { .. } | Self::Worker(_) => ErrorKind::Internal,
         }

@@ -9,6 +9,9 @@ mod error;
 pub use convert::{instant, parse_date, parse_instant, parse_name, parse_reference, required};
 pub use error::WireError;
 
+/// The metadata in which an orchestrator that stands by says where the active one is.
+pub const ACTIVE_ORCHESTRATOR: &str = "champion-active-orchestrator";
+
 /// Package `champion.artifact.v1`: references to what lies in the lake.
 pub mod artifact {
     #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code; the .proto is its documentation")]

@@ -94,6 +94,7 @@ impl FetchError {
                 LakeErrorKind::NotFound => ErrorKind::NotFound,
                 LakeErrorKind::Corrupt => ErrorKind::Corrupt,
                 LakeErrorKind::Unavailable => ErrorKind::Unavailable,
+                LakeErrorKind::Superseded => ErrorKind::Precondition,
             },
             Self::Inspection(_) => ErrorKind::Internal,
         }

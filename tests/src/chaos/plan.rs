@@ -23,6 +23,8 @@ pub struct Kill {
     pub delay: Duration,
     /// Time until the service is started again.
     pub down: Duration,
+    /// Whether the journal is gone by then, should it be an orchestrator.
+    pub journal_lost: bool,
 }
 
 /// The kills of one run.
@@ -36,6 +38,8 @@ pub struct Plan {
     pub range: usize,
     /// Whether the exchange is asked for one file at a time, as the pace of the real one gives it; otherwise eight.
     pub one_at_a_time: bool,
+    /// Whether a second orchestrator stands by; then the one that leads is killed, and the other takes over.
+    pub standby: bool,
     /// In the order of the run.
     pub kills: Vec<Kill>,
 }
@@ -54,10 +58,12 @@ pub fn plan(seed: u64, number: u64, kills: usize) -> Plan {
         after,
         delay: Duration::from_millis(rng.random_range(0..80)),
         down: Duration::from_millis(rng.random_range(0..300)),
+        journal_lost: rng.random_bool(0.5),
     });
     let kills = kills.collect();
     let range = rng.random_range(0..RANGES.len());
-    Plan { seed, number, range, one_at_a_time: number.is_multiple_of(2), kills }
+    let standby = rng.random_bool(0.5);
+    Plan { seed, number, range, one_at_a_time: number.is_multiple_of(2), standby, kills }
 }
 
 #[cfg(test)]

@@ -16,6 +16,10 @@ pub struct RunReport {
     pub kills: Vec<(&'static str, &'static str)>,
     /// Downloads beyond those of the undisturbed run.
     pub extra: u64,
+    /// Journals that were gone when their orchestrator was started again.
+    pub journals_lost: u64,
+    /// How often an orchestrator was followed by another one.
+    pub takeovers: u64,
     /// How often a client asked again after the orchestrator had died.
     pub attached: u64,
     /// Whether the exchange was asked for one file at a time.
@@ -48,5 +52,9 @@ pub fn print(reports: &[RunReport]) {
     let attached: u64 = reports.iter().map(|report| report.attached).sum();
     let mean = seconds / reports.len().max(1) as f64;
     println!("clients attached again {attached} times; {seconds:.0} s in all, {mean:.1} s a run");
+    let journals: u64 = reports.iter().map(|report| report.journals_lost).sum();
+    let takeovers: u64 = reports.iter().map(|report| report.takeovers).sum();
+    println!("journals lost {journals}, orchestrators taken over {takeovers}");
+    println!("every run: status, gaps and gauges equal to the undisturbed run, whatever was lost");
     println!("every run: content equal to the undisturbed run, no key twice, no row lost");
 }

@@ -17,9 +17,16 @@ pub const ALL: [&str; 7] = [
 ];
 /// The service that a fleet has only when it is asked for.
 pub const COLLECTOR: &str = "trace-collector";
+/// A second orchestrator with a journal of its own, which a fleet has only when it is asked for.
+pub const STANDBY: &str = "orchestrator-standby";
 /// The services of the product, which may be killed at any time. The mirror stands for the exchange.
 pub const KILLABLE: [&str; 6] =
     ["scraper", "parser", "parquet-writer", "clickhouse-loader", "orchestrator", "embedded-warehouse"];
+
+/// Returns the name of the program that a service is.
+pub(super) fn program(service: &str) -> &str {
+    if service == STANDBY { "orchestrator" } else { service }
+}
 
 /// Returns the environment of a service; `warehouse` is the address through which the loader reaches it.
 pub(super) fn variables(
@@ -29,7 +36,7 @@ pub(super) fn variables(
     lake: &Path,
     warehouse: &str,
 ) -> Vec<(String, String)> {
-    let prefix = format!("CHAMPION_{}", service.replace('-', "_").to_uppercase());
+    let prefix = format!("CHAMPION_{}", program(service).replace('-', "_").to_uppercase());
     let address = |service: &str, kind: &str| {
         let address = endpoints.get(service).and_then(|endpoint| endpoint[kind].as_str());
         address.unwrap_or_else(|| panic!("no {kind} address of {service}")).to_owned()
@@ -46,15 +53,15 @@ pub(super) fn variables(
     if service == COLLECTOR {
         set("SERVER__HTTP_LISTEN", address(service, "http"));
     }
-    if matches!(service, "scraper" | "parser" | "parquet-writer" | "clickhouse-loader") {
+    if matches!(service, "scraper" | "parser" | "parquet-writer" | "clickhouse-loader" | "orchestrator" | STANDBY) {
         set("LAKE__FOLDER", lake.display().to_string());
     }
     match service {
         "embedded-warehouse" => set("ENGINE__DATA", in_data("warehouse")),
         "scraper" => set("SOURCE__MIRROR", format!("http://{}", address("exchange-mirror", "http"))),
         "clickhouse-loader" | COLLECTOR => set("WAREHOUSE__URL", format!("http://{warehouse}")),
-        "orchestrator" => {
-            set("JOURNAL__PATH", in_data("journal.sqlite"));
+        "orchestrator" | STANDBY => {
+            set("JOURNAL__PATH", in_data(&format!("{service}.sqlite")));
             for stage in ["scraper", "parser", "parquet-writer", "clickhouse-loader"] {
                 let key = format!("STAGES__{}__URL", stage.replace('-', "_").to_uppercase());
                 set(&key, format!("http://{}", address(stage, "grpc")));

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
-use super::plan::{ALL, COLLECTOR};
+use super::plan::{ALL, COLLECTOR, STANDBY};
 
 /// Below the ports that systems give to outgoing connections: one of those could take the place of a killed service, or
 /// a client that tries again could meet itself.
@@ -36,7 +36,8 @@ impl Ports {
 
     /// Returns the addresses of a service, as the endpoints file has them.
     pub(super) fn endpoint(&self, service: &str) -> Value {
-        let mut known = ALL.iter().chain([&COLLECTOR]);
+        // The collector has a third port, so the one behind it begins a place later.
+        let mut known = ALL.iter().chain([&COLLECTOR, &"", &STANDBY]);
         let index = known.position(|one| *one == service).unwrap_or_else(|| panic!("no service {service}"));
         let port = self.base + 1 + 2 * u16::try_from(index).expect("a handful of services");
         let address = |port| format!("127.0.0.1:{port}");

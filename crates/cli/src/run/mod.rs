@@ -5,12 +5,16 @@ mod progress;
 mod report;
 
 use champion_market_data::{Calendar, Dataset, Exchange, TradeDate};
+use champion_proto::orchestrator::v1::orchestrator_service_client::OrchestratorServiceClient;
 use champion_proto::orchestrator::v1::{BackfillRequest, RunRequest};
+use champion_service::channel::ServiceChannel;
 
 use crate::args::{How, Place};
 use crate::exit::Exit;
 
 pub(crate) use follow::Outcome;
+
+type Client = OrchestratorServiceClient<ServiceChannel>;
 
 /// How the work of a run is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +76,8 @@ pub(crate) async fn day(place: &Place, dataset: Dataset, date: TradeDate, mode: 
         trade_date: date.to_string(),
         mode: mode.as_str().to_owned(),
     };
-    let stream = place.orchestrator()?.run(request).await?.into_inner();
+    let ask = async |mut client: Client| client.run(request.clone()).await;
+    let stream = place.ask_the_active(ask).await?.into_inner();
     let outcome = follow::follow(stream, place.json, false).await?;
     if !place.json {
         report::day(dataset, date, &outcome);
@@ -102,7 +107,8 @@ pub(crate) async fn backfill(
         to_date: to.to_string(),
         mode: mode.as_str().to_owned(),
     };
-    let stream = place.orchestrator()?.backfill(request).await?.into_inner();
+    let ask = async |mut client: Client| client.backfill(request.clone()).await;
+    let stream = place.ask_the_active(ask).await?.into_inner();
     let outcome = follow::follow(stream, place.json, true).await?;
     if !place.json {
         report::backfill(dataset, (from, to), &outcome);

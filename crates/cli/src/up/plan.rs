@@ -94,6 +94,7 @@ pub(super) fn variables(
             set("WAREHOUSE__URL", warehouse(options, endpoints)?);
         }
         ORCHESTRATOR => {
+            set("LAKE__FOLDER", in_data("lake"));
             set("JOURNAL__PATH", in_data("journal.sqlite"));
             for stage in STAGES {
                 let key = format!("STAGES__{}__URL", stage.replace('-', "_").to_uppercase());

@@ -24,6 +24,7 @@ use crate::feed::{Event, Feed};
 use crate::journal::{DayRecord, Journal, JournalError, Progress, StepRecord};
 use crate::metrics::Metrics;
 use crate::plan::{Plan, RunSpec};
+use crate::records::{Concluded, RecordError, Records};
 use crate::stages::{Caller, StageError, Stages, Trouble};
 use crate::vocabulary::DayState;
 use known::Known;
@@ -33,6 +34,7 @@ pub(crate) struct RunContext {
     pub(crate) run_id: String,
     pub(crate) spec: RunSpec,
     pub(crate) journal: Journal,
+    pub(crate) records: Records,
     pub(crate) stages: Arc<Stages>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) metrics: Metrics,
@@ -48,9 +50,28 @@ pub(crate) enum DriveError {
     /// The orchestrator is stopping; the run goes on at the next start.
     #[error("the orchestrator is stopping")]
     Stopped,
+    /// Another orchestrator leads; the run goes on there.
+    #[error("superseded by orchestrator epoch {0}")]
+    Superseded(u64),
     /// What cannot be noted must not be done.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
+    #[error("{0}")]
+    Journal(Arc<JournalError>),
+}
+
+impl From<JournalError> for DriveError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(Arc::new(error))
+    }
+}
+
+impl From<RecordError> for DriveError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Superseded(epoch) => Self::Superseded(epoch),
+            RecordError::Journal(error) => Self::Journal(error),
+            RecordError::Stopped => Self::Stopped,
+        }
+    }
 }
 
 /// Drives a run to its end, from where it stands.
@@ -82,7 +103,8 @@ pub(crate) async fn drive(context: &RunContext, plan: Plan, progress: Progress) 
 
 impl RunContext {
     fn caller(&self) -> Caller<'_> {
-        Caller { run_id: &self.run_id, stop: &self.stop, feed: &self.feed }
+        let fencing_token = self.records.epoch();
+        Caller { run_id: &self.run_id, fencing_token, stop: &self.stop, feed: &self.feed }
     }
 
     /// Notes steps in the journal, then tells of them.
@@ -92,11 +114,12 @@ impl RunContext {
         Ok(())
     }
 
-    /// Notes days that have their final state, then tells of them.
+    /// Notes days that have their final state, in the lake first, then tells of them.
     async fn days_done(&self, days: Vec<DayRecord>) -> Result<(), DriveError> {
         let RunSpec { dataset, exchange, .. } = self.spec;
         let now = self.clock.now();
-        self.journal.record_days(&self.run_id, dataset, exchange, days.clone(), now).await?;
+        let concluded = Concluded { run_id: self.run_id.clone(), dataset, exchange, days: days.clone(), at: now };
+        self.records.conclude(concluded).await?;
         for day in &days {
             let DayRecord { trade_date, state, reason, .. } = day;
             match state {
@@ -116,8 +139,10 @@ impl RunContext {
 
     /// Makes the end of a day of a stage's failure; a stage that was not asked because of a stop is no failure.
     fn failed_day(&self, trade_date: TradeDate, error: &StageError) -> Result<DayRecord, DriveError> {
-        if error.trouble == Trouble::Stopped {
-            return Err(DriveError::Stopped);
+        match error.trouble {
+            Trouble::Stopped => return Err(DriveError::Stopped),
+            Trouble::Superseded(epoch) => return Err(DriveError::Superseded(epoch)),
+            Trouble::Away | Trouble::Busy | Trouble::Answered(_) | Trouble::BadAnswer => {}
         }
         self.metrics.session_failed(self.spec.dataset, error.stage);
         Ok(DayRecord::without_rows(trade_date, DayState::Failed, error.to_string()))

@@ -117,6 +117,7 @@ async fn write_batch(
     let written = match context.stages.write(context.caller(), &staged).await {
         Ok(written) => written,
         Err(error) if error.trouble == Trouble::Stopped => return Err(DriveError::Stopped),
+        Err(StageError { trouble: Trouble::Superseded(epoch), .. }) => return Err(DriveError::Superseded(epoch)),
         Err(error) => return Ok(Err(error)),
     };
     let duration_ms = elapsed_ms(began);
@@ -200,6 +201,7 @@ async fn load_batch(context: &RunContext, days: &[ParsedDay]) -> Result<Result<(
         match context.stages.load(context.caller(), &curated, &quarantine).await {
             Ok(receipts) => receipts,
             Err(error) if error.trouble == Trouble::Stopped => return Err(DriveError::Stopped),
+            Err(StageError { trouble: Trouble::Superseded(epoch), .. }) => return Err(DriveError::Superseded(epoch)),
             Err(error) => return Ok(Err(error)),
         }
     };

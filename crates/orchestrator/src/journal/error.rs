@@ -39,15 +39,67 @@ pub enum JournalError {
         /// Why not.
         source: io::Error,
     },
+    /// It cannot be read or written.
+    #[error(
+        "the journal {path} failed: {source}; it is a cache of the lake: run `champion journal rebuild`, or stop the orchestrator, move the file away and start it again"
+    )]
+    Failed {
+        /// The journal's file.
+        path: PathBuf,
+        /// What failed.
+        source: Box<Self>,
+    },
+    /// It cannot be written, and nothing is wrong with what it holds.
+    #[error(
+        "the journal {path} cannot be used: {reason}; make the file and its folder writable, or set journal.path to another place: it is made anew from the lake"
+    )]
+    Unusable {
+        /// The journal's file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// SQLite refused.
-    #[error("the journal failed: {0}")]
+    #[error("{0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// A row holds what this version cannot read.
-    #[error("the journal holds a row that cannot be read: {0}")]
+    /// A row or a table holds what this version cannot read.
+    #[error("it cannot be read: {0}")]
     Row(String),
     /// The process is ending and takes no more work.
     #[error("the journal is closed: the process is ending")]
     Stopped,
+}
+
+/// A statement on tables that are not those of the version the file names.
+const SQLITE_ERROR: i32 = 1;
+
+impl JournalError {
+    /// Tells whether the file holds something else than a journal, so that another one has to be made.
+    pub(super) fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            Self::Row(_) => true,
+            Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => {
+                matches!(error.code, DatabaseCorrupt | NotADatabase) || error.extended_code == SQLITE_ERROR
+            }
+            Self::Sqlite(rusqlite::Error::SqlInputError { .. }) => true,
+            Self::Failed { source, .. } => source.is_damage(),
+            Self::Sqlite(_)
+            | Self::Owned { .. }
+            | Self::Newer { .. }
+            | Self::File { .. }
+            | Self::Unusable { .. }
+            | Self::Stopped => false,
+        }
+    }
+
+    /// Names the journal's file in an error of SQLite or of a row.
+    pub(super) fn of_file(self, path: &std::path::Path) -> Self {
+        match self {
+            Self::Sqlite(_) | Self::Row(_) => Self::Failed { path: path.to_owned(), source: Box::new(self) },
+            other => other,
+        }
+    }
 }
 
 impl From<UnknownWord> for JournalError {

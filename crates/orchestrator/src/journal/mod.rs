@@ -1,16 +1,19 @@
 //! The journal: what was asked, how far it came and what is in, in one SQLite file.
 //!
-//! The journal is the memory of the orchestrator and nothing else's: bytes and rows are in the lake and the warehouse,
-//! and every stage is idempotent. A record that is lost therefore costs a question to a stage, never a wrong row.
+//! The journal is a cache: how days ended and which runs there are stands in the lake, and a journal that is lost, old or
+//! damaged is made anew from there. What only the journal has are the steps of runs, and every stage is idempotent, so a
+//! step that is lost costs a question to a stage, never a wrong row.
 
+mod damage;
 mod error;
+mod lake;
 mod lock;
 mod read;
 mod record;
 mod schema;
 mod write;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +34,7 @@ pub(crate) struct Journal {
 
 struct Inner {
     connection: Mutex<Connection>,
+    path: PathBuf,
     /// Held as long as the journal is open; the operating system lets go of it when the process dies.
     _owner: OwnerLock,
 }
@@ -47,10 +51,21 @@ impl Journal {
 
     fn open_blocking(path: &Path, busy_timeout: Duration) -> Result<Self, JournalError> {
         let owner = OwnerLock::take(path)?;
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(busy_timeout)?;
-        schema::prepare(&connection, path)?;
-        Ok(Self { inner: Arc::new(Inner { connection: Mutex::new(connection), _owner: owner }) })
+        let opened = match open_sound(path, busy_timeout) {
+            Err(error) if error.is_damage() => {
+                damage::set_aside(path, &error)?;
+                open_sound(path, busy_timeout)
+            }
+            opened => opened,
+        };
+        let unusable = |error: JournalError| match error {
+            JournalError::Sqlite(reason) => {
+                JournalError::Unusable { path: path.to_owned(), reason: reason.to_string() }
+            }
+            other => other.of_file(path),
+        };
+        let connection = Mutex::new(opened.map_err(unusable)?);
+        Ok(Self { inner: Arc::new(Inner { connection, path: path.to_owned(), _owner: owner }) })
     }
 
     /// Runs a piece of work on the connection, off the async threads.
@@ -63,10 +78,20 @@ impl Journal {
         blocking(move || {
             // A panic between two statements rolls its transaction back, so the connection stays good.
             let mut connection = inner.connection.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&mut connection)
+            work(&mut connection).map_err(|error| error.of_file(&inner.path))
         })
         .await
     }
+}
+
+/// Opens the file, brings it to the newest schema and looks whether it is whole.
+fn open_sound(path: &Path, busy_timeout: Duration) -> Result<Connection, JournalError> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(busy_timeout)?;
+    schema::prepare(&connection, path)?;
+    schema::check(&connection)?;
+    read::check(&mut connection)?;
+    Ok(connection)
 }
 
 async fn blocking<T, F>(work: F) -> Result<T, JournalError>

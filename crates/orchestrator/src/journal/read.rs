@@ -63,11 +63,30 @@ impl Journal {
         .await
     }
 
+    /// Returns how many runs of a dataset and exchange go on.
+    pub(crate) async fn running(&self, dataset: Dataset, exchange: Exchange) -> Result<u32, JournalError> {
+        self.with(move |connection| {
+            let sql = "SELECT count(*) FROM runs WHERE status = 'running' AND dataset = ?1 AND exchange = ?2";
+            Ok(connection.query_row(sql, params![dataset.as_str(), exchange.as_str()], |row| row.get(0))?)
+        })
+        .await
+    }
+
     /// Returns how far a run came.
     pub(crate) async fn progress(&self, run_id: &str) -> Result<Progress, JournalError> {
         let run_id = run_id.to_owned();
         self.with(move |connection| {
             Ok(Progress { days: days_of(connection, &run_id)?, steps: steps_of(connection, &run_id)? })
+        })
+        .await
+    }
+
+    /// Returns a run.
+    pub(crate) async fn run(&self, run_id: &str) -> Result<Option<RunRecord>, JournalError> {
+        let run_id = run_id.to_owned();
+        self.with(move |connection| {
+            let sql = format!("SELECT {RUN_COLUMNS} FROM runs WHERE run_id = ?1");
+            Ok(collect_runs(connection, &sql, params![run_id])?.pop())
         })
         .await
     }
@@ -194,6 +213,13 @@ impl Journal {
     }
 }
 
+/// Reads what every start reads, so that a row that cannot be read is found at once.
+pub(super) fn check(connection: &mut Connection) -> Result<(), JournalError> {
+    dataset_books(connection)?;
+    let sql = format!("SELECT {RUN_COLUMNS} FROM runs ORDER BY run_id DESC LIMIT 1000");
+    collect_runs(connection, &sql, params![]).map(|_| ())
+}
+
 fn collect_runs(
     connection: &Connection,
     sql: &str,
@@ -232,7 +258,7 @@ fn run_of(row: &Row<'_>) -> Result<RunRecord, JournalError> {
     })
 }
 
-fn instant(text: &str) -> Result<DateTime<Utc>, JournalError> {
+pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, JournalError> {
     Ok(DateTime::parse_from_rfc3339(text)?.with_timezone(&Utc))
 }
 
@@ -341,7 +367,7 @@ impl DatasetBook {
     }
 }
 
-fn counts_of(row: &Row<'_>, first: usize) -> Result<RowCounts, JournalError> {
+pub(super) fn counts_of(row: &Row<'_>, first: usize) -> Result<RowCounts, JournalError> {
     Ok(RowCounts {
         rows_in: count(row.get(first)?),
         published: count(row.get(first + 1)?),

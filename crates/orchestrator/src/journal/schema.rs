@@ -7,7 +7,25 @@ use rusqlite::Connection;
 use super::JournalError;
 
 /// One entry a schema version; an entry that was released is never changed.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+
+/// What of the journal stands in the lake: which days, and which versions of its months the journal agrees with.
+const VERSION_3: &str = "
+ALTER TABLE dataset_days ADD COLUMN unchanged INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dataset_days ADD COLUMN recorded INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX unrecorded_days ON dataset_days (recorded) WHERE recorded = 0;
+CREATE TABLE lake_months (
+    month        TEXT PRIMARY KEY,
+    object       TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE lake_findings (
+    object       TEXT PRIMARY KEY,
+    reason       TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE lake_readings (
+    read_at      TEXT NOT NULL
+) STRICT;
+";
 
 const VERSION_2: &str = "ALTER TABLE runs ADD COLUMN mode TEXT NOT NULL DEFAULT 'plain';";
 
@@ -89,6 +107,41 @@ pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), Journa
     Ok(())
 }
 
+/// Every column that is read or written.
+const COLUMNS: [(&str, &str); 7] = [
+    (
+        "runs",
+        "run_id, trace_id, traceparent, kind, dataset, exchange, from_date, to_date, status, error, started_at,
+         finished_at, totals, mode",
+    ),
+    ("days", "run_id, trade_date, state, reason, rows_in, published, quarantined, filtered, unchanged"),
+    ("steps", "run_id, trade_date, stage, table_name, product, reused, duration_ms"),
+    (
+        "dataset_days",
+        "dataset, exchange, trade_date, state, reason, rows_in, published, quarantined, filtered, run_id, updated_at,
+         unchanged, recorded",
+    ),
+    ("lake_months", "month, object"),
+    ("lake_findings", "object, reason"),
+    ("lake_readings", "read_at"),
+];
+
+/// Looks whether the file is whole and holds what this program reads.
+///
+/// # Errors
+/// [`JournalError::Row`] with what is wrong.
+pub(super) fn check(connection: &Connection) -> Result<(), JournalError> {
+    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if said != "ok" {
+        return Err(JournalError::Row(said));
+    }
+    for (table, columns) in COLUMNS {
+        let sql = format!("SELECT {columns} FROM {table} LIMIT 0");
+        connection.prepare(&sql).map_err(|error| JournalError::Row(error.to_string()))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,7 +151,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("PRAGMA user_version = 99").unwrap();
         let error = prepare(&connection, Path::new("journal.sqlite")).unwrap_err().to_string();
-        assert!(error.contains("schema version 99, this program knows up to 2"), "{error}");
+        assert!(error.contains("schema version 99, this program knows up to 3"), "{error}");
     }
 
     #[test]
@@ -109,6 +162,6 @@ mod tests {
         let tables: i64 = connection
             .query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table'", [], |row| row.get(0))
             .unwrap();
-        assert_eq!(tables, 4);
+        assert_eq!(tables, 7);
     }
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, params};
 
 use super::read::{days_of, steps_of_totals};
-use super::record::{DayRecord, StepRecord, Totals};
+use super::record::{DayRecord, RunRecord, StepRecord, Totals};
 use super::{Journal, JournalError};
 use crate::plan::RunSpec;
 use crate::vocabulary::{DayState, RunStatus, rfc3339};
@@ -18,6 +18,15 @@ pub(crate) struct NewRun {
     pub(crate) traceparent: String,
     pub(crate) spec: RunSpec,
     pub(crate) started_at: DateTime<Utc>,
+}
+
+impl NewRun {
+    /// The run as it is remembered while it goes on.
+    pub(crate) fn record(&self) -> RunRecord {
+        let Self { run_id, trace_id, traceparent, spec, started_at } = self.clone();
+        let (status, error, finished_at, totals) = (RunStatus::Running, String::new(), None, Totals::default());
+        RunRecord { run_id, trace_id, traceparent, spec, status, error, started_at, finished_at, totals }
+    }
 }
 
 /// How a run comes to its end.
@@ -71,7 +80,7 @@ impl Journal {
         .await
     }
 
-    /// Writes days that have their final state, for the run and for the dataset.
+    /// Writes days that have their final state, for the run and for the dataset; `recorded` when the lake has them.
     pub(crate) async fn record_days(
         &self,
         run_id: &str,
@@ -79,13 +88,14 @@ impl Journal {
         exchange: Exchange,
         days: Vec<DayRecord>,
         at: DateTime<Utc>,
+        recorded: bool,
     ) -> Result<(), JournalError> {
         let run_id = run_id.to_owned();
         self.with(move |connection| {
             let transaction = connection.transaction()?;
             for day in &days {
                 insert_day(&transaction, &run_id, day)?;
-                upsert_dataset_day(&transaction, &run_id, dataset, exchange, day, at)?;
+                upsert_dataset_day(&transaction, &run_id, (dataset, exchange), day, at, recorded)?;
             }
             Ok(transaction.commit()?)
         })
@@ -196,19 +206,21 @@ fn insert_day(transaction: &Transaction<'_>, run_id: &str, day: &DayRecord) -> R
 fn upsert_dataset_day(
     transaction: &Transaction<'_>,
     run_id: &str,
-    dataset: Dataset,
-    exchange: Exchange,
+    (dataset, exchange): (Dataset, Exchange),
     day: &DayRecord,
     at: DateTime<Utc>,
+    recorded: bool,
 ) -> Result<(), JournalError> {
     let RowCounts { rows_in, published, quarantined, filtered } = day.counts;
     transaction
         .prepare_cached(
             "INSERT INTO dataset_days (dataset, exchange, trade_date, state, reason, rows_in, published, quarantined,
-             filtered, run_id, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             filtered, run_id, updated_at, unchanged, recorded)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?13, ?14)
              ON CONFLICT DO UPDATE SET state = excluded.state, reason = excluded.reason, rows_in = excluded.rows_in,
              published = excluded.published, quarantined = excluded.quarantined, filtered = excluded.filtered,
-             run_id = excluded.run_id, updated_at = excluded.updated_at
+             run_id = excluded.run_id, updated_at = excluded.updated_at, unchanged = excluded.unchanged,
+             recorded = excluded.recorded
              WHERE state <> ?12 OR excluded.state = ?12",
         )?
         .execute(params![
@@ -224,11 +236,13 @@ fn upsert_dataset_day(
             run_id,
             rfc3339(at),
             DayState::Present.as_str(),
+            day.unchanged,
+            recorded,
         ])?;
     Ok(())
 }
 
 /// SQLite's integers are signed; no count of rows or milliseconds comes near the bound.
-fn integer(value: u64) -> i64 {
+pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -17,6 +17,8 @@ pub(crate) enum Trouble {
     Answered(ErrorKind),
     /// The stage's answer does not fit the question.
     BadAnswer,
+    /// The stage works for the orchestrator of another epoch.
+    Superseded(u64),
     /// The orchestrator is stopping; nothing is wrong with the step.
     Stopped,
 }
@@ -35,7 +37,7 @@ impl StageError {
     pub(crate) const fn is_about_an_artifact(&self) -> bool {
         match self.trouble {
             Trouble::Answered(_) | Trouble::BadAnswer => true,
-            Trouble::Away | Trouble::Busy | Trouble::Stopped => false,
+            Trouble::Away | Trouble::Busy | Trouble::Superseded(_) | Trouble::Stopped => false,
         }
     }
 
@@ -48,6 +50,15 @@ impl StageError {
 /// Message of the client's own timeout in `tonic`, which comes as CANCELLED.
 const TIMEOUT_EXPIRED: &str = "Timeout expired";
 
+/// How every stage's refusal of an older epoch begins; the lake words it.
+const SUPERSEDED: &str = "superseded by orchestrator epoch ";
+
+/// Reads the newer epoch from a stage's refusal.
+fn superseded_by(status: &Status) -> Option<u64> {
+    let rest = status.message().split_once(SUPERSEDED)?.1;
+    rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+}
+
 /// Reads the trouble from a status.
 ///
 /// A status with a source was made on this side of the wire: the stage never answered. UNKNOWN is what a connection that
@@ -57,6 +68,7 @@ pub(crate) fn trouble_of(status: &Status) -> Trouble {
         Code::DeadlineExceeded => Trouble::Busy,
         Code::Cancelled if status.message().contains(TIMEOUT_EXPIRED) => Trouble::Busy,
         Code::Unknown | Code::Cancelled => Trouble::Away,
+        Code::FailedPrecondition if let Some(epoch) = superseded_by(status) => Trouble::Superseded(epoch),
         _ if std::error::Error::source(status).is_some() => Trouble::Away,
         code => match ErrorKind::from_code(code) {
             ErrorKind::Unavailable | ErrorKind::Deadline => Trouble::Busy,
@@ -93,6 +105,8 @@ mod tests {
         assert_eq!(meaning(Code::DataLoss), Trouble::Answered(ErrorKind::Corrupt));
         assert_eq!(meaning(Code::Internal), Trouble::Answered(ErrorKind::Internal));
         assert_eq!(meaning(Code::Unknown), Trouble::Away);
+        let refused = Status::failed_precondition("superseded by orchestrator epoch 12: this is for epoch 11");
+        assert_eq!(trouble_of(&refused), Trouble::Superseded(12));
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub(crate) struct Stages {
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'a> {
     pub(crate) run_id: &'a str,
+    /// The epoch of the orchestrator that calls.
+    #[expect(dead_code, reason = "the stages' requests have no field for it yet")]
+    pub(crate) fencing_token: u64,
     /// Ends waits between attempts; a call in progress comes to its end.
     pub(crate) stop: &'a CancellationToken,
     /// Where the run's clients are told of a wait.

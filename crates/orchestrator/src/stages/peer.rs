@@ -90,7 +90,7 @@ impl<C: Clone> Peer<C> {
                     let since: Instant = *unavailable_since.get_or_insert_with(Instant::now);
                     busy < self.attempts || unavailable && since.elapsed() + wait <= self.unavailable
                 }
-                Trouble::Answered(_) | Trouble::BadAnswer | Trouble::Stopped => false,
+                Trouble::Answered(_) | Trouble::BadAnswer | Trouble::Superseded(_) | Trouble::Stopped => false,
             };
             if !go_on {
                 return Err(self.failed(trouble, &status));
@@ -120,7 +120,7 @@ impl<C: Clone> Peer<C> {
             Trouble::Away => format!("the {} at {} cannot be reached: {reason}", self.stage.service(), self.url),
             Trouble::Busy => format!("the {} gave up for now: {reason}", self.stage.service()),
             Trouble::Answered(kind) => format!("the {} says {}: {reason}", self.stage.service(), kind.as_str()),
-            Trouble::BadAnswer | Trouble::Stopped => reason,
+            Trouble::BadAnswer | Trouble::Superseded(_) | Trouble::Stopped => reason,
         };
         StageError { stage: self.stage, trouble, message }
     }
@@ -159,8 +159,9 @@ mod tests {
             if Instant::now() < back { Err(Status::unavailable("no warehouse")) } else { Ok(Response::new(7)) }
         };
         let (stop, feed) = (CancellationToken::new(), Feed::new());
-        let answer =
-            peer.ask(&Patience::new(&stages), Caller { run_id: "r", stop: &stop, feed: &feed }, (), call).await;
+        let answer = peer
+            .ask(&Patience::new(&stages), Caller { run_id: "r", fencing_token: 1, stop: &stop, feed: &feed }, (), call)
+            .await;
         feed.close();
         let told: Vec<Told> = feed.read().collect().await;
         let waits = |told: &Told| matches!(told, Told::Event(Event::Waiting { stage: Stage::Load, .. }));

@@ -37,6 +37,7 @@ pub(crate) fn config(folder: &Path, stages: SocketAddr) -> Config {
     config.server.grpc_listen = "127.0.0.1:0".to_owned();
     config.server.admin.enabled = false;
     config.journal.path = folder.join("journal.sqlite");
+    config.lake.folder = folder.join("lake");
     config.stages.backoff_initial_ms = 5;
     config.stages.backoff_max_ms = 20;
     let url = format!("http://{stages}");

@@ -14,6 +14,11 @@ use crate::peers::Peers;
 
 /// Starts the real binary on a journal, with every stage at one address.
 async fn spawn(folder: &Path, stages: SocketAddr) -> (Child, SocketAddr) {
+    spawn_on(folder, &folder.join("lake"), stages).await
+}
+
+/// Starts the real binary with the journal in a folder of its own.
+pub(crate) async fn spawn_on(folder: &Path, lake: &Path, stages: SocketAddr) -> (Child, SocketAddr) {
     let addresses = folder.join("addresses.json");
     let _ = std::fs::remove_file(&addresses);
     let mut command = Command::new(env!("CARGO_BIN_EXE_champion-orchestrator"));
@@ -22,7 +27,10 @@ async fn spawn(folder: &Path, stages: SocketAddr) -> (Child, SocketAddr) {
         .env("CHAMPION_ORCHESTRATOR__SERVER__ADMIN__LISTEN", "127.0.0.1:0")
         .env("CHAMPION_ORCHESTRATOR__SERVER__ADDRESS_FILE", &addresses)
         .env("CHAMPION_ORCHESTRATOR__JOURNAL__PATH", folder.join("journal.sqlite"))
-        .stdout(Stdio::null())
+        .env("CHAMPION_ORCHESTRATOR__LAKE__FOLDER", lake)
+        .env("CHAMPION_ORCHESTRATOR__LEASE__SECONDS", "2")
+        .stdin(Stdio::null())
+        .stdout(std::fs::File::create(folder.join("log")).expect("a folder of ours"))
         .kill_on_drop(true);
     for stage in ["SCRAPER", "PARSER", "PARQUET_WRITER", "CLICKHOUSE_LOADER"] {
         command.env(format!("CHAMPION_ORCHESTRATOR__STAGES__{stage}__URL"), format!("http://{stages}"));

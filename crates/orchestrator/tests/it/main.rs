@@ -5,5 +5,7 @@ mod operations;
 mod peers;
 
 mod interruptions;
+mod journal;
+mod lake;
 mod runs;
 mod status;

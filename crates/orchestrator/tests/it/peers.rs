@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use champion_market_data::artifact::{CuratedKey, QuarantineKey, RawKey, RawSource, StagedKey, keys};
@@ -49,6 +50,8 @@ pub(crate) struct World {
     staged: BTreeSet<String>,
     curated: BTreeSet<String>,
     loaded: BTreeSet<String>,
+    /// Where the manifests of what is written are published, if anywhere.
+    pub(crate) lake: Option<PathBuf>,
     /// Dates of each call, in order.
     pub(crate) fetches: Vec<TradeDate>,
     pub(crate) parses: Vec<TradeDate>,
@@ -146,6 +149,21 @@ fn staged_at(key: StagedKey) -> StagedArtifact {
         counts: ROWS,
         observed_at: champion_market_data::ist_instant(trade_date, 20, 0),
     }
+}
+
+/// Publishes what the orchestrator reads of a manifest.
+fn publish_manifest(lake: &Path, artifact: &StagedArtifact) {
+    let path = lake.join(keys::manifest(artifact.table, artifact.exchange, artifact.trade_date));
+    std::fs::create_dir_all(path.parent().expect("a key has folders")).expect("a folder of ours");
+    let manifest = serde_json::json!({
+        "table": artifact.table,
+        "exchange": artifact.exchange,
+        "trade_date": artifact.trade_date,
+        "counts": artifact.counts,
+        "run_id": "of the script",
+        "published_at": chrono::Utc::now(),
+    });
+    std::fs::write(path, manifest.to_string()).expect("a folder of ours");
 }
 
 /// The reference to the one row that is set aside of every file.
@@ -246,6 +264,9 @@ impl WriterService for Peers {
             }
             let key = keys::curated(artifact.table, artifact.exchange, artifact.trade_date);
             let unchanged = !world.curated.insert(key.clone());
+            if let Some(lake) = world.lake.as_deref().filter(|_| !unchanged) {
+                publish_manifest(lake, &artifact);
+            }
             let curated = CuratedArtifact {
                 artifact: ArtifactRef {
                     sha256: Sha256::of(key.as_bytes()),
