@@ -62,15 +62,27 @@ class ComposeTest(unittest.TestCase):
         self.assertEqual(len(self.services), 6)
         for name in self.services:
             server = self.settings(name)["server"]
+            # Plain beyond loopback: without the word no service of these would start.
+            self.assertTrue(server["insecure"], name)
             self.assertEqual(server["admin"]["listen"], "0.0.0.0:9090", name)
             if name != "exchange-mirror":
                 self.assertEqual(server["grpc_listen"], "0.0.0.0:50051", name)
                 self.assertTrue(server["admin"]["required"], name)
-        stages = self.settings("orchestrator")["stages"]
+        orchestrator = self.settings("orchestrator")
+        self.assertTrue(orchestrator["tls"]["insecure"])
+        stages = orchestrator["stages"]
         for stage in ("scraper", "parser", "parquet_writer", "clickhouse_loader"):
             self.assertEqual(stages[stage]["url"], f"http://{stage.replace('_', '-')}:50051")
         for name in ("scraper", "parser", "parquet-writer", "clickhouse-loader", "orchestrator"):
             self.assertEqual(self.settings(name)["lake"]["folder"], "/var/lib/champion/lake", name)
+
+    def test_an_image_alone_starts_no_plain_port_that_other_machines_reach(self) -> None:
+        for name in self.services:
+            environment = image_environment(name)
+            program = BIN / f"champion-{name}"
+            done = subprocess.run([program], env=environment, capture_output=True, text=True, timeout=30, cwd=self.secrets)
+            self.assertEqual(done.returncode, 1, f"{name}: {done.stdout}")
+            self.assertIn("insecure = true", done.stdout, name)
 
     def test_the_password_of_the_warehouse_is_read_from_its_file_and_not_shown(self) -> None:
         warehouse = self.settings("clickhouse-loader")["warehouse"]

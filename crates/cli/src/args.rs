@@ -42,7 +42,7 @@ pub struct Place {
     pub json: bool,
 }
 
-/// The PEM files of mutual TLS: all three, or none.
+/// The PEM files of mutual TLS: all three, or none; and whether there may be none beyond this machine.
 #[derive(Debug, Clone, Args)]
 pub struct Tls {
     /// Certificate shown to services behind https://
@@ -54,6 +54,9 @@ pub struct Tls {
     /// Authorities whose certificates the services may show
     #[arg(long, global = true, env = "CHAMPION_TLS_CA", value_name = "FILE")]
     pub tls_ca: Option<PathBuf>,
+    /// Call services on other machines behind http://, where everybody on the way can read and change what is said
+    #[arg(long, global = true, env = "CHAMPION_INSECURE")]
+    pub insecure: bool,
 }
 
 /// What to do.

@@ -46,7 +46,7 @@ impl Tls {
             }
             _ => bail!("TLS needs all of CHAMPION_TLS_CERTIFICATE, CHAMPION_TLS_PRIVATE_KEY and CHAMPION_TLS_CA"),
         };
-        Ok(ClientTlsConfig { files, ..ClientTlsConfig::none() })
+        Ok(ClientTlsConfig { files, insecure: self.insecure, ..ClientTlsConfig::none() })
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use champion_service::config::{Secret, Spec};
-use champion_service::{AdminConfig, optional_path};
+use champion_service::{AdminConfig, ConnectionsConfig, optional_path};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StartError;
@@ -41,6 +41,8 @@ pub struct ServerSection {
     pub http_listen: String,
     /// Permits an address that other machines reach.
     pub allow_remote: bool,
+    /// Connections of the HTTP interface.
+    pub connections: ConnectionsConfig,
     /// The admin endpoint.
     pub admin: AdminConfig,
     /// File that receives the bound addresses as JSON; empty for none.

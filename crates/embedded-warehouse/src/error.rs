@@ -74,7 +74,4 @@ pub enum StartError {
     /// A metric cannot be registered.
     #[error("cannot register a metric: {0}")]
     Metrics(#[from] prometheus::Error),
-    /// The listener failed while serving.
-    #[error("cannot serve: {0}")]
-    Serve(io::Error),
 }

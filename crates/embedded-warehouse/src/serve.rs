@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use champion_service::{Admin, Readiness, Shutdown, bind_admin, bind_tcp, serve_http, write_address_file};
+use champion_service::{Admin, HttpPort, Readiness, Shutdown, bind_admin, bind_tcp, write_address_file};
 use champion_telemetry::Registry;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -65,13 +65,14 @@ impl Bound {
 ///
 /// # Errors
 ///
-/// Fails when the engine cannot start or the listener breaks.
+/// Fails when the engine cannot start.
 pub async fn run(config: Config, bound: Bound, registry: Registry, shutdown: Shutdown) -> Result<(), StartError> {
     let metrics = Metrics::register(&registry)?;
     let readiness = Readiness::default();
     let admin_stop = Shutdown::manual();
     let mut addresses = vec![("http", bound.http_addr)];
     addresses.extend(bound.admin_addr().map(|address| ("admin", address)));
+    let port = HttpPort::new(bound.http, &config.server.connections, &registry)?;
     let admin =
         bound.admin.map(|(listener, _)| Admin::spawn(listener, registry, readiness.clone(), admin_stop.clone()));
 
@@ -106,16 +107,8 @@ pub async fn run(config: Config, bound: Bound, registry: Registry, shutdown: Shu
         shutdown.cancelled().await;
         readiness.set(false);
     };
-    let served = serve_http(bound.http, router(Arc::clone(&interface)), shutdown.clone(), config.grace());
-    let (served, ()) = tokio::join!(
-        async {
-            let served = served.await;
-            // A listener that broke has to end the wait for a stop too.
-            shutdown.trigger();
-            served
-        },
-        unready
-    );
+    let served = port.serve(router(Arc::clone(&interface)), shutdown.clone(), config.grace());
+    tokio::join!(served, unready);
     watch.abort();
     let stopped = tokio::task::spawn_blocking(move || stop(&engine, &shared, &interface.pool)).await;
     if !stopped.unwrap_or(false) {
@@ -125,7 +118,7 @@ pub async fn run(config: Config, bound: Bound, registry: Registry, shutdown: Shu
     if let Some(admin) = admin {
         admin.stopped().await;
     }
-    served.map_err(StartError::Serve)
+    Ok(())
 }
 
 async fn watch_sessions(shared: Arc<Shared>) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use champion_market_data::TradeDate;
 use champion_service::config::Spec;
-use champion_service::{AdminConfig, optional_path};
+use champion_service::{AdminConfig, ConnectionsConfig, optional_path};
 use serde::{Deserialize, Serialize};
 
 /// Where the configuration comes from.
@@ -42,6 +42,10 @@ impl Config {
 pub struct HttpConfig {
     /// Address of the exchanges' port; port 0 takes any free one.
     pub http_listen: String,
+    /// Permits a port that other machines reach; it is plain.
+    pub insecure: bool,
+    /// Connections of the exchanges' port.
+    pub connections: ConnectionsConfig,
     /// File that receives the bound addresses as JSON; empty for none.
     #[serde(with = "optional_path")]
     pub address_file: Option<PathBuf>,

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use champion_service::{Admin, ListenError, Readiness, Shutdown, bind_admin, bind_tcp, write_address_file};
+use champion_service::{Admin, HttpPort, ListenError, Readiness, Shutdown, bind_admin, bind_plain, write_address_file};
 use prometheus::Registry;
 use tokio::net::TcpListener;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::config::{Config, HttpConfig};
 use crate::error::Error;
-use crate::server::{Mirror, Wire, WireListener, router};
+use crate::server::{Mirror, Wires, router};
 
 /// The bound ports of the mirror.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Ports {
     /// Fails when the exchanges' port cannot be bound, when the admin port cannot be and is required, or when the address
     /// file cannot be written.
     pub async fn bind(config: &HttpConfig) -> Result<Self, Error> {
-        let (http, http_addr) = bind_tcp(&config.http_listen).await?;
+        let (http, http_addr) = bind_plain(&config.http_listen, config.insecure).await?;
         let admin = bind_admin(&config.admin).await?;
         if let Some(file) = &config.address_file {
             let mut addresses = vec![("http", http_addr)];
@@ -65,24 +65,19 @@ pub async fn run(config: Config, ports: Ports, registry: Registry, shutdown: Shu
     let mirror = tokio::task::spawn_blocking(move || Mirror::open(&opened, &for_metrics, stop))
         .await
         .map_err(|error| Error::Serve(std::io::Error::other(error)))??;
+    let port = HttpPort::new(ports.http, &config.server.connections, &registry).map_err(Error::Metrics)?;
     let readiness = Readiness::default();
     let admin = ports.admin.map(|(listener, _)| Admin::spawn(listener, registry, readiness.clone(), shutdown.clone()));
     info!(http = %ports.http_addr, source = config.source_name(), "mirror is serving");
     readiness.set(true);
 
-    let service = router(Arc::new(mirror)).into_make_service_with_connect_info::<Wire>();
-    let stop = shutdown.clone();
-    let server =
-        axum::serve(WireListener(ports.http), service).with_graceful_shutdown(async move { stop.cancelled().await });
-    let deadline = async {
+    let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
+    let server = port.serve_through(Wires, router(Arc::new(mirror)), shutdown.clone(), grace);
+    let unready = async {
         shutdown.cancelled().await;
         readiness.set(false);
-        tokio::time::sleep(Duration::from_secs(config.server.shutdown_grace_seconds)).await;
     };
-    tokio::select! {
-        result = server => result.map_err(Error::Serve)?,
-        () = deadline => warn!("requests still open after the grace period; dropped"),
-    }
+    tokio::join!(server, unready);
     if let Some(admin) = admin {
         admin.stopped().await;
     }

@@ -1,6 +1,7 @@
 //! The admin endpoint: `/metrics`, `/livez`, `/readyz`.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,10 +12,12 @@ use axum::routing::get;
 use http::{StatusCode, header};
 use prometheus::{Registry, TextEncoder};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 use tracing::warn;
 
-use crate::{Shutdown, serve_http};
+use crate::Shutdown;
+use crate::connections::{ConnectionMetrics, Limits, Plain, Port};
+use crate::http_server::serve_port;
 
 /// Whether a process wants work: off until it serves, off again when it stops, and as its own check says between.
 #[derive(Clone)]
@@ -53,32 +56,54 @@ impl Readiness {
     }
 }
 
-/// A running admin endpoint.
+/// A running admin endpoint, on a thread, connections and descriptors of its own: work that takes all of them leaves it be.
 #[derive(Debug)]
 pub struct Admin {
-    task: JoinHandle<()>,
+    stopped: oneshot::Receiver<()>,
 }
 
 /// Longest wait for a scrape in progress when the endpoint stops.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
+/// Who scrapes and probes is few, asks at once and comes again.
+const ADMIN_LIMITS: Limits = Limits { max: 16, handshake: Duration::from_secs(5), idle: Some(Duration::from_secs(60)) };
+/// Descriptors held back: for a connection, and for what the metrics read of the process.
+const ADMIN_SPARE: usize = 4;
 
 impl Admin {
     /// Serves the endpoint on a bound listener until `shutdown`; call it last, so that `/readyz` can say 503 meanwhile.
     #[must_use]
     pub fn spawn(listener: TcpListener, registry: Registry, readiness: Readiness, shutdown: Shutdown) -> Self {
-        let router = router(registry, readiness);
-        let task = tokio::spawn(async move {
-            if let Err(error) = serve_http(listener, router, shutdown, ADMIN_GRACE).await {
+        let (ended, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
+            if let Err(error) = live(listener, registry, readiness, shutdown) {
                 warn!(%error, "admin endpoint failed");
             }
+            // Whoever waits for the end may have gone.
+            let _ = ended.send(());
         });
-        Self { task }
+        if let Err(error) = thread {
+            warn!(%error, "no admin endpoint: metrics and health are not served");
+        }
+        Self { stopped }
     }
 
     /// Waits until it has stopped.
     pub async fn stopped(self) {
-        let _ = self.task.await;
+        let _ = self.stopped.await;
     }
+}
+
+/// The life of the thread.
+fn live(listener: TcpListener, registry: Registry, readiness: Readiness, shutdown: Shutdown) -> io::Result<()> {
+    let listener = listener.into_std()?;
+    let metrics = ConnectionMetrics::register(&registry, "admin").map_err(io::Error::other)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async move {
+        let listener = TcpListener::from_std(listener)?;
+        let port = Port::with_limits("admin", listener, ADMIN_LIMITS, metrics).with_spare(ADMIN_SPARE);
+        serve_port(port, Plain, router(registry, readiness), shutdown, ADMIN_GRACE).await;
+        Ok(())
+    })
 }
 
 fn router(registry: Registry, readiness: Readiness) -> Router {

@@ -2,15 +2,18 @@
 //!
 //! The order is always the same: parse the whole configuration with no socket open, bind every port, work, and stop in a
 //! sequence with a deadline. [`main()`] is that order; [`Server`] is the part in the middle for gRPC services and
-//! [`serve_http`] for plain HTTP ones.
+//! [`HttpPort`] for plain HTTP ones.
 
+mod access;
 mod address_file;
 mod admin;
 pub mod channel;
 pub mod config;
+mod connections;
 mod error_kind;
 mod http_server;
 mod listeners;
+mod loopback;
 mod methods;
 mod named_file;
 mod process;
@@ -19,11 +22,13 @@ mod server_config;
 mod shutdown;
 mod tls;
 
+pub use access::{Allow, REFLECTION, rule_of};
 pub use address_file::write_address_file;
 pub use admin::{Admin, Readiness};
+pub use connections::{ConnectionsConfig, Transport};
 pub use error_kind::ErrorKind;
-pub use http_server::serve_http;
-pub use listeners::{ListenError, Listeners, bind_admin, bind_tcp};
+pub use http_server::HttpPort;
+pub use listeners::{ListenError, Listeners, bind_admin, bind_plain, bind_tcp};
 pub use methods::methods;
 pub use named_file::{read_at_most, read_named_file, read_named_text};
 pub use process::main;

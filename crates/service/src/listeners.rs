@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tracing::warn;
 
 use crate::address_file::write_address_file;
+use crate::loopback;
 use crate::tls::{self, Reloading};
 use crate::{AdminConfig, ServerConfig, TlsError};
 
@@ -22,6 +23,15 @@ pub enum ListenError {
         address: String,
         /// Why not.
         source: io::Error,
+    },
+    /// The port is plain and other machines reach it.
+    #[error(
+        "{address} is plain and other machines can reach it: give certificates in [server.tls], where the service has that \
+         section, or say [server] insecure = true"
+    )]
+    Insecure {
+        /// The configured address.
+        address: String,
     },
     /// The files of TLS cannot be used.
     #[error("no TLS on the gRPC port: {0}")]
@@ -51,11 +61,14 @@ impl Listeners {
     ///
     /// # Errors
     ///
-    /// Fails when the files of TLS cannot be used, when the gRPC port cannot be bound, when the admin port cannot be and is required, or when the address file
-    /// cannot be written.
+    /// Fails when the files of TLS cannot be used, when the gRPC port is plain beyond loopback and `insecure` is not said, when it
+    /// cannot be bound, when the admin port cannot be and is required, or when the address file cannot be written.
     pub async fn bind(config: &ServerConfig) -> Result<Self, ListenError> {
         let tls = config.tls.files.as_ref().map(|files| Reloading::load(files, tls::server)).transpose()?.map(Arc::new);
-        let (grpc, grpc_addr) = bind_tcp(&config.grpc_listen).await?;
+        let (grpc, grpc_addr) = match tls {
+            Some(_) => bind_tcp(&config.grpc_listen).await?,
+            None => bind_plain(&config.grpc_listen, config.insecure).await?,
+        };
         let admin = bind_admin(&config.admin).await?;
         let admin_addr = admin.as_ref().map(|(_, address)| *address);
         if let Some(file) = &config.address_file {
@@ -78,6 +91,22 @@ impl Listeners {
     pub const fn admin_addr(&self) -> Option<SocketAddr> {
         self.admin_addr
     }
+}
+
+/// Binds one TCP port for plain traffic: beyond loopback only when `insecure` is said.
+///
+/// # Errors
+///
+/// Fails like [`bind_tcp`], and when other machines could reach the port and `insecure` is false.
+pub async fn bind_plain(address: &str, insecure: bool) -> Result<(TcpListener, SocketAddr), ListenError> {
+    if !insecure {
+        let failed = |source| ListenError::Bind { address: address.to_owned(), source };
+        let mut found = tokio::net::lookup_host(address).await.map_err(failed)?;
+        if !found.all(|address| loopback::is_loopback(address.ip())) {
+            return Err(ListenError::Insecure { address: address.to_owned() });
+        }
+    }
+    bind_tcp(address).await
 }
 
 /// Binds one TCP port.

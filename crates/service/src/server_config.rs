@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::ServerTlsConfig;
+use crate::{ConnectionsConfig, ServerTlsConfig};
 
 /// Where a service listens and how it stops.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,10 @@ use crate::ServerTlsConfig;
 pub struct ServerConfig {
     /// Address of the gRPC port; port 0 takes any free one.
     pub grpc_listen: String,
+    /// Permits a plain gRPC port that other machines reach.
+    pub insecure: bool,
+    /// Connections of the gRPC port; the admin endpoint has its own.
+    pub connections: ConnectionsConfig,
     /// The admin endpoint.
     pub admin: AdminConfig,
     /// TLS of the gRPC port; the admin endpoint is always plain.
@@ -48,6 +52,8 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             grpc_listen: "127.0.0.1:0".to_owned(),
+            insecure: false,
+            connections: ConnectionsConfig::default(),
             admin: AdminConfig::default(),
             tls: ServerTlsConfig::default(),
             address_file: None,

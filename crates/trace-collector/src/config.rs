@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use champion_service::config::{Secret, Spec};
-use champion_service::{AdminConfig, ServerConfig, ServiceIdentity, optional_path};
+use champion_service::{AdminConfig, ConnectionsConfig, ServerConfig, ServiceIdentity, optional_path};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CollectorError;
@@ -40,6 +40,10 @@ pub struct ServerSection {
     pub grpc_listen: String,
     /// Address of OTLP over HTTP; port 0 takes any free one.
     pub http_listen: String,
+    /// Permits ports that other machines reach; both are plain.
+    pub insecure: bool,
+    /// Connections of each port.
+    pub connections: ConnectionsConfig,
     /// The admin endpoint.
     pub admin: AdminConfig,
     /// File that receives the bound addresses as JSON; empty for none.
@@ -120,6 +124,8 @@ impl ServerSection {
     pub(crate) fn for_grpc(&self) -> ServerConfig {
         ServerConfig {
             grpc_listen: self.grpc_listen.clone(),
+            insecure: self.insecure,
+            connections: self.connections.clone(),
             admin: self.admin.clone(),
             address_file: None,
             shutdown_grace_seconds: self.shutdown_grace_seconds,

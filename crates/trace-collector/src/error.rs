@@ -34,7 +34,4 @@ pub enum CollectorError {
     /// The gRPC server broke.
     #[error(transparent)]
     Grpc(#[from] ServeError),
-    /// The HTTP server broke.
-    #[error("the HTTP server failed: {0}")]
-    Http(#[source] io::Error),
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use champion_service::{Listeners, Server, Shutdown, bind_tcp, serve_http, write_address_file};
+use champion_service::{HttpPort, Listeners, Server, Shutdown, bind_plain, write_address_file};
 use champion_telemetry::Registry;
 use tokio::net::TcpListener;
 use tracing::info;
@@ -35,7 +35,7 @@ impl Bound {
     pub async fn bind(config: &Config) -> Result<Self, CollectorError> {
         config.check()?;
         let listeners = Listeners::bind(&config.server.for_grpc()).await?;
-        let (http, http_addr) = bind_tcp(&config.server.http_listen).await?;
+        let (http, http_addr) = bind_plain(&config.server.http_listen, config.server.insecure).await?;
         let bound = Self { listeners, http, http_addr };
         if let Some(path) = &config.server.address_file {
             let mut addresses = vec![("grpc", bound.grpc_addr()), ("http", http_addr)];
@@ -87,13 +87,14 @@ pub async fn run(config: Config, bound: Bound, registry: Registry, shutdown: Shu
         async move { writer.run(drained, flush).await }
     });
     info!(grpc = %bound.grpc_addr(), http = %bound.http_addr, "taking spans");
+    let port = HttpPort::new(bound.http, &server.connections, &registry)?;
     let over_grpc = Server::new(bound.listeners, registry, &server.for_grpc())
         .add_service(grpc::service(intake, most))
         .reflection(opentelemetry_proto::DESCRIPTORS)
         .readiness(move || tables_exist.load(Ordering::Acquire))
         .serve(shutdown.clone());
-    let over_http = serve_http(bound.http, router, shutdown.clone(), server.grace());
-    let (grpc_served, http_served) = tokio::join!(
+    let over_http = port.serve(router, shutdown.clone(), server.grace());
+    let (grpc_served, ()) = tokio::join!(
         async {
             let served = over_grpc.await;
             // A server that broke ends the other one too.
@@ -101,15 +102,13 @@ pub async fn run(config: Config, bound: Bound, registry: Registry, shutdown: Shu
             served
         },
         async {
-            let served = over_http.await;
+            over_http.await;
             shutdown.trigger();
-            served
         }
     );
     queue.close();
     drained.trigger();
     // A writer that panicked has nothing more to say.
     let _ = writing.await;
-    grpc_served?;
-    http_served.map_err(CollectorError::Http)
+    Ok(grpc_served?)
 }

@@ -16,7 +16,7 @@ use axum::routing::any;
 use champion_service::Shutdown;
 use prometheus::Registry;
 
-pub(crate) use wire::{Wire, WireListener};
+pub(crate) use wire::{Wire, Wires};
 
 use crate::config::{AgentRefusal, BehaviourConfig, Config};
 use crate::error::Error;

@@ -5,21 +5,15 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::extract::ConnectInfo;
+use champion_service::Transport;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tracing::warn;
-
-/// Pause after a failed accept: usually the process has too many open files, and one will close.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// A handler's hold on the socket of its connection.
 #[derive(Debug, Clone)]
@@ -105,39 +99,17 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// A listener that hands out [`Stream`]s.
-#[derive(Debug)]
-pub(crate) struct WireListener(pub(crate) TcpListener);
+/// Opens connections as [`Stream`]s; a handler finds the [`Wire`] of its own as `ConnectInfo`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wires;
 
-impl Listener for WireListener {
+impl Transport for Wires {
     type Io = Stream;
-    type Addr = SocketAddr;
+    type Info = ConnectInfo<Wire>;
 
-    async fn accept(&mut self) -> (Stream, SocketAddr) {
-        loop {
-            match self.0.accept().await {
-                Ok((socket, address)) => {
-                    // Small answers must not wait for more to come.
-                    let _ = socket.set_nodelay(true);
-                    let wire = Wire { socket: Arc::new(socket), gone: CancellationToken::new() };
-                    let gone = Box::pin(wire.gone.clone().cancelled_owned());
-                    return (Stream { wire, gone }, address);
-                }
-                Err(error) => {
-                    warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, WireListener>> for Wire {
-    fn connect_info(stream: IncomingStream<'_, WireListener>) -> Self {
-        stream.io().wire.clone()
+    async fn open(&self, socket: TcpStream) -> Option<(Stream, ConnectInfo<Wire>)> {
+        let wire = Wire { socket: Arc::new(socket), gone: CancellationToken::new() };
+        let gone = Box::pin(wire.gone.clone().cancelled_owned());
+        Some((Stream { wire: wire.clone(), gone }, ConnectInfo(wire)))
     }
 }

@@ -14,6 +14,7 @@ use tonic::transport::Endpoint;
 use tower::Layer;
 
 use crate::ClientTlsConfig;
+use crate::loopback::is_loopback_host;
 use crate::tls::{Reloading, client};
 use deadline::Connections;
 pub use deadline::DeadlineChannel;
@@ -29,7 +30,7 @@ pub struct ChannelOptions {
     pub timeout: Duration,
     /// Longest time a connection may take to come up.
     pub connect_timeout: Duration,
-    /// What `https://` URLs are called with; `http://` ones are plain all the same.
+    /// What `https://` URLs are called with, and whether `http://` ones may lead to other machines.
     pub tls: ClientTlsConfig,
 }
 
@@ -63,8 +64,8 @@ const HTTPS_PORT: u16 = 443;
 ///
 /// # Errors
 ///
-/// Fails when the URL is neither `http://host:port` nor `https://host:port`, and when the files of TLS that the latter needs
-/// cannot be used.
+/// Fails when the URL is neither `http://host:port` nor `https://host:port`, when the files of TLS that the latter needs
+/// cannot be used, and when the former leads to another machine and `insecure` is not said.
 pub fn connect_lazy(url: &str, options: &ChannelOptions) -> Result<ServiceChannel, ChannelError> {
     connect_lazy_with(url, options, &ClientLayer::unmeasured())
 }
@@ -73,8 +74,8 @@ pub fn connect_lazy(url: &str, options: &ChannelOptions) -> Result<ServiceChanne
 ///
 /// # Errors
 ///
-/// Fails when the URL is neither `http://host:port` nor `https://host:port`, and when the files of TLS that the latter needs
-/// cannot be used.
+/// Fails when the URL is neither `http://host:port` nor `https://host:port`, when the files of TLS that the latter needs
+/// cannot be used, and when the former leads to another machine and `insecure` is not said.
 pub fn connect_lazy_with(
     url: &str,
     options: &ChannelOptions,
@@ -85,6 +86,11 @@ pub fn connect_lazy_with(
     let (Some(scheme @ ("http" | "https")), Some(host)) = (uri.scheme_str(), uri.host()) else {
         return Err(invalid("expected http://host:port or https://host:port".to_owned()));
     };
+    if scheme == "http" && !options.tls.insecure && !is_loopback_host(host) {
+        let remedy =
+            "give https:// and the files of [tls], or say [tls] insecure = true (the command: CHAMPION_INSECURE=true)";
+        return Err(invalid(format!("calls to another machine would be plain: {remedy}")));
+    }
     let port = uri.port_u16().unwrap_or(if scheme == "https" { HTTPS_PORT } else { HTTP_PORT });
     let layer = layer.clone().with_target(host, port);
     let endpoint = Endpoint::from(uri.clone())
@@ -121,6 +127,26 @@ mod tests {
         for url in ["localhost:50051", "https://host:1", "/path", "http://", "not a url"] {
             let error = connect_lazy(url, &ChannelOptions::default()).unwrap_err();
             assert!(error.to_string().contains(url), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn promise_39_a_plain_channel_to_another_machine_is_refused_until_insecure_is_said() {
+        let plain = ClientTlsConfig { insecure: true, ..ClientTlsConfig::none() };
+        let insecure = ChannelOptions { tls: plain, ..ChannelOptions::default() };
+        for url in [
+            "http://parser:50052",
+            "http://10.0.0.7:1",
+            "http://0.0.0.0:1",
+            "http://[::]:1",
+            "http://localhost.example:1",
+        ] {
+            let error = connect_lazy(url, &ChannelOptions::default()).unwrap_err().to_string();
+            assert!(error.contains(url) && error.contains("https://") && error.contains("insecure = true"), "{error}");
+            connect_lazy(url, &insecure).unwrap();
+        }
+        for url in ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"] {
+            connect_lazy(url, &ChannelOptions::default()).unwrap();
         }
     }
 }

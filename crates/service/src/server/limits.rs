@@ -16,6 +16,8 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use super::upload::{NEXT_PART, Upload};
+
 /// Refuses what is too much at once and ends what takes too long.
 #[derive(Debug, Clone)]
 pub(super) struct LimitLayer {
@@ -68,7 +70,7 @@ where
             return Box::pin(std::future::ready(Ok(refused.into_http())));
         };
         let deadline = shorter(timeout_of(request.headers()), self.limits.timeout);
-        let answer = self.inner.call(request);
+        let answer = self.inner.call(request.map(|body| Body::new(Upload::new(body, NEXT_PART))));
         Box::pin(async move {
             let response = match deadline {
                 None => answer.await?,

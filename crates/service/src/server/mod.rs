@@ -4,6 +4,7 @@ mod connection;
 mod limits;
 mod serve;
 mod transport;
+mod upload;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -29,9 +30,14 @@ pub enum ServeError {
     /// Reflection cannot be served from the file descriptors.
     #[error("cannot serve reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The transport failed.
-    #[error("the gRPC server failed: {0}")]
-    Transport(#[from] tonic::transport::Error),
+    /// The list of those who may call has rules for methods the server does not have.
+    #[error("[server.tls.allow] has rules for methods that are not there: {}; the service has: {}", .rules.join(", "), .methods.join(", "))]
+    Rules {
+        /// The keys of the rules.
+        rules: Vec<String>,
+        /// The keys there are.
+        methods: Vec<String>,
+    },
 }
 
 /// A gRPC server with health, reflection, telemetry, limits and the admin endpoint.

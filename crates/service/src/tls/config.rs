@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::TlsFiles;
+use crate::access::Allow;
 
 /// TLS of the gRPC port: with files, every caller must show a certificate of theirs; without, the port is plain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,8 @@ pub struct ServerTlsConfig {
     /// Age in seconds at which a connection takes no new calls, so that its caller connects anew; 0 for no limit. Calls in
     /// progress go on.
     pub max_connection_age_seconds: u64,
+    /// Who may call what; without files nobody is known, and nothing is refused.
+    pub allow: Allow,
 }
 
 /// TLS of outgoing calls to `https://` URLs.
@@ -25,6 +28,8 @@ pub struct ServerTlsConfig {
 pub struct ClientTlsConfig {
     /// The files; without them only `http://` URLs can be called.
     pub files: Option<TlsFiles>,
+    /// Permits `http://` URLs of other machines.
+    pub insecure: bool,
     /// The name the server's certificate must bear; none for the URL's host.
     pub server_name: Option<String>,
     /// Seconds after which a channel moves its next calls to a new connection. No call begins on a connection twice as old, so
@@ -45,7 +50,7 @@ impl ServerTlsConfig {
 
 impl Default for ServerTlsConfig {
     fn default() -> Self {
-        Self { files: None, max_connection_age_seconds: MAX_CONNECTION_AGE_SECONDS }
+        Self { files: None, max_connection_age_seconds: MAX_CONNECTION_AGE_SECONDS, allow: Allow::default() }
     }
 }
 
@@ -53,7 +58,7 @@ impl ClientTlsConfig {
     /// Returns the configuration of a caller that has no certificate.
     #[must_use]
     pub const fn none() -> Self {
-        Self { files: None, server_name: None, reconnect_seconds: RECONNECT_SECONDS }
+        Self { files: None, insecure: false, server_name: None, reconnect_seconds: RECONNECT_SECONDS }
     }
 }
 
@@ -71,6 +76,8 @@ struct ServerKeys {
     private_key: String,
     client_ca: String,
     max_connection_age_seconds: u64,
+    #[serde(skip_serializing_if = "Allow::is_empty")]
+    allow: Allow,
 }
 
 /// The keys of `[tls]`.
@@ -80,6 +87,7 @@ struct ClientKeys {
     certificate: String,
     private_key: String,
     ca: String,
+    insecure: bool,
     server_name: String,
     reconnect_seconds: NonZeroU64,
 }
@@ -105,7 +113,7 @@ impl TryFrom<ServerKeys> for ServerTlsConfig {
             ("private_key", keys.private_key),
             ("client_ca", keys.client_ca),
         ])?;
-        Ok(Self { files, max_connection_age_seconds: keys.max_connection_age_seconds })
+        Ok(Self { files, max_connection_age_seconds: keys.max_connection_age_seconds, allow: keys.allow })
     }
 }
 
@@ -113,7 +121,7 @@ impl From<ServerTlsConfig> for ServerKeys {
     fn from(config: ServerTlsConfig) -> Self {
         let max_connection_age_seconds = config.max_connection_age_seconds;
         let [certificate, private_key, client_ca] = texts(config.files);
-        Self { certificate, private_key, client_ca, max_connection_age_seconds }
+        Self { certificate, private_key, client_ca, max_connection_age_seconds, allow: config.allow }
     }
 }
 
@@ -124,7 +132,7 @@ impl TryFrom<ClientKeys> for ClientTlsConfig {
         let files =
             all_or_none([("certificate", keys.certificate), ("private_key", keys.private_key), ("ca", keys.ca)])?;
         let server_name = (!keys.server_name.is_empty()).then_some(keys.server_name);
-        Ok(Self { files, server_name, reconnect_seconds: keys.reconnect_seconds })
+        Ok(Self { files, insecure: keys.insecure, server_name, reconnect_seconds: keys.reconnect_seconds })
     }
 }
 
@@ -132,7 +140,7 @@ impl From<ClientTlsConfig> for ClientKeys {
     fn from(config: ClientTlsConfig) -> Self {
         let (server_name, reconnect_seconds) = (config.server_name.unwrap_or_default(), config.reconnect_seconds);
         let [certificate, private_key, ca] = texts(config.files);
-        Self { certificate, private_key, ca, server_name, reconnect_seconds }
+        Self { certificate, private_key, ca, insecure: config.insecure, server_name, reconnect_seconds }
     }
 }
 

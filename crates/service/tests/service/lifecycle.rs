@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Echo, call, get, start, stream, wait_for};
 use axum::Router;
 use axum::routing::get as route;
-use champion_service::{AdminConfig, Listeners, Server, ServerConfig, Shutdown, bind_tcp, serve_http};
+use champion_service::{AdminConfig, ConnectionsConfig, HttpPort, Listeners, Server, ServerConfig, Shutdown, bind_tcp};
 use champion_telemetry::{Registry, ServiceIdentity, metrics};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -134,13 +134,14 @@ async fn an_http_server_drops_what_is_open_after_the_grace() {
         .route("/", route(|| async { "hello" }))
         .route("/hang", route(|| async { std::future::pending::<&str>().await }));
     let shutdown = Shutdown::manual();
-    let server = tokio::spawn(serve_http(listener, router, shutdown.clone(), Duration::from_millis(200)));
+    let port = HttpPort::new(listener, &ConnectionsConfig::default(), &Registry::new()).unwrap();
+    let server = tokio::spawn(port.serve(router, shutdown.clone(), Duration::from_millis(200)));
     assert_eq!(get(address, "/").await.1, "hello");
     let mut hanging = TcpStream::connect(address).await.unwrap();
     hanging.write_all(b"GET /hang HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
     shutdown.trigger();
     let begun = Instant::now();
-    server.await.unwrap().unwrap();
+    server.await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(5));
     assert!(TcpStream::connect(address).await.is_err());
 }

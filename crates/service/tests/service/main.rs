@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
+mod descriptors;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod process;

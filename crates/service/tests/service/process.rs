@@ -15,8 +15,22 @@ use crate::support::wait_for;
 
 /// The example `minimal`, which Cargo builds beside the tests.
 fn minimal() -> Command {
+    clean(Command::new(program()))
+}
+
+/// The same, with fewer descriptors.
+pub(crate) fn minimal_within(descriptors: u32) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit -n {descriptors} && exec \"$0\"")]).arg(program());
+    clean(shell)
+}
+
+fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let mut command = Command::new(test.parent().unwrap().parent().unwrap().join("examples/minimal"));
+    test.parent().unwrap().parent().unwrap().join("examples/minimal")
+}
+
+fn clean(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         if ["OTEL_", "RUST_LOG", "LOG_FORMAT", "CHAMPION_"].iter().any(|prefix| name.starts_with(prefix)) {
@@ -26,28 +40,36 @@ fn minimal() -> Command {
     command
 }
 
-struct Process {
+pub(crate) struct Process {
     child: Child,
     folder: TempDir,
 }
 
 impl Process {
-    fn start(variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
+        Self::start_by(minimal(), variables)
+    }
+
+    /// Starts it by a command that becomes it.
+    pub(crate) fn start_by(mut command: Command, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = minimal();
         command.env("CHAMPION_MINIMAL__SERVER__ADDRESS_FILE", folder.path().join("addresses.json"));
         command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { child: command.spawn().unwrap(), folder }
     }
 
-    async fn address(&self, name: &str) -> Option<SocketAddr> {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) async fn address(&self, name: &str) -> Option<SocketAddr> {
         let file: PathBuf = self.folder.path().join("addresses.json");
         let addresses: Value =
             wait_for("the address file", || async { serde_json::from_slice(&std::fs::read(&file).ok()?).ok() }).await;
         Some(addresses.get(name)?.as_str()?.parse().unwrap())
     }
 
-    async fn serving(&self) -> HealthClient<tonic::transport::Channel> {
+    pub(crate) async fn serving(&self) -> HealthClient<tonic::transport::Channel> {
         let address = self.address("grpc").await.unwrap();
         let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
         let mut client = HealthClient::new(endpoint.connect_lazy());
@@ -56,13 +78,13 @@ impl Process {
         client
     }
 
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
     /// Waits for the end beside the runtime: a client on it has to answer the server's farewell.
-    async fn end(self) -> (Output, Vec<Value>) {
+    pub(crate) async fn end(self) -> (Output, Vec<Value>) {
         let child = self.child;
         let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
         let text = String::from_utf8(output.stdout.clone()).unwrap();

@@ -72,7 +72,7 @@ pub(crate) fn side(authority: &Authority, says: &Says) -> Side {
 
 /// Starts a server whose connections take no new calls after the age, in seconds.
 pub(crate) async fn start(files: &TlsFiles, max_connection_age_seconds: u64) -> SocketAddr {
-    let tls = ServerTlsConfig { files: Some(files.clone()), max_connection_age_seconds };
+    let tls = ServerTlsConfig { files: Some(files.clone()), max_connection_age_seconds, ..ServerTlsConfig::default() };
     let config = ServerConfig { tls, ..ServerConfig::default() };
     let listeners = Listeners::bind(&config).await.unwrap();
     let address = listeners.grpc_addr();
@@ -82,7 +82,7 @@ pub(crate) async fn start(files: &TlsFiles, max_connection_age_seconds: u64) -> 
 
 pub(crate) fn channel(address: SocketAddr, files: &TlsFiles) -> ServiceChannel {
     let reconnect_seconds = NonZeroU64::new(1).unwrap();
-    let tls = ClientTlsConfig { files: Some(files.clone()), server_name: None, reconnect_seconds };
+    let tls = ClientTlsConfig { files: Some(files.clone()), reconnect_seconds, ..ClientTlsConfig::none() };
     let options = ChannelOptions { tls, ..ChannelOptions::default() };
     connect_lazy(&format!("https://localhost:{}", address.port()), &options).unwrap()
 }
