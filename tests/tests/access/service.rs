@@ -44,7 +44,8 @@ impl Service {
         command.env(variable(name, "SERVER__ADDRESS_FILE"), folder.join(format!("{name}.json")));
         if name == "orchestrator" {
             command.env(variable(name, "JOURNAL__PATH"), folder.join("journal.sqlite"));
-        } else if !matches!(name, "exchange-mirror" | "trace-collector") {
+        }
+        if !matches!(name, "exchange-mirror" | "trace-collector") {
             command.env(variable(name, "LAKE__FOLDER"), folder.join("lake"));
         }
         command.envs(variables.iter().map(|(key, value)| (key, value)));
