@@ -16,9 +16,9 @@ use champion_clickhouse_loader::{
     BodyCompression, Bounds, LoadError, Loader, Metrics, Migrator, Receipt, Run, Topology, Warehouse, WarehouseConfig,
 };
 use champion_lake::Lake;
-use champion_market_data::artifact::{RawSource, keys};
+use champion_market_data::artifact::{RawSource, keys, observed_then};
 use champion_market_data::columnar::ColumnKind;
-use champion_market_data::{ArtifactRef, CuratedArtifact, Exchange, Sha256, Table, TradeDate};
+use champion_market_data::{ArtifactRef, CuratedArtifact, Exchange, Sha256, Table, TradeDate, ist_instant};
 use champion_retry::Deadline;
 use champion_service::config::Secret;
 use chrono::{DateTime, Utc};
@@ -137,7 +137,7 @@ impl World {
             trade_date: day,
             source_sha256: Sha256::of(b"source"),
             version,
-            observed_at: observed(version),
+            observed_at: observed_of(day, version),
         };
         if !curated.artifact.key.starts_with("elsewhere/") {
             let manifest = serde_json::to_vec(&manifest(&curated)).expect("plain data");
@@ -233,6 +233,12 @@ pub(crate) fn date(text: &str) -> TradeDate {
 /// When the bytes of a version became known: `version` hours after noon.
 pub(crate) fn observed(version: u32) -> DateTime<Utc> {
     noon() + chrono::Duration::hours(version.into())
+}
+
+/// The same hour for all sessions, unless it is before the session.
+fn observed_of(day: TradeDate, version: u32) -> DateTime<Utc> {
+    let is_before = observed_then(observed(version), day, Utc::now()).is_err();
+    if is_before { ist_instant(day, 18, version) } else { observed(version) }
 }
 
 /// The writer's manifest, as it stands in the lake.

@@ -1,6 +1,7 @@
 //! The scraper as its callers see it: real gRPC, a real HTTP exchange on loopback, a real lake in a temporary folder.
 
 mod answers;
+mod believed;
 mod calendar;
 mod copies;
 mod disk_faults;
