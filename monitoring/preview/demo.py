@@ -179,7 +179,7 @@ def draw(options: argparse.Namespace, prometheus: str, work: Path) -> None:
             minutes = (time.time() - begin + 5) / 60
             subprocess.run(
                 [sys.executable, HERE / "preview.py", "--prometheus", f"http://{address}", "--warehouse", warehouse,
-                 "--out", options.out, *pictures, "--minutes", f"{minutes:.2f}",
+                 "--password-file", data / "warehouse.password", "--out", options.out, *pictures, "--minutes", f"{minutes:.2f}",
                  "--scrape-seconds", "1"],
                 check=True,
             )  # fmt: skip

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Draws every committed dashboard from a running Prometheus: one static page, and a picture a dashboard.
 
-    preview.py --prometheus URL --warehouse URL --out FOLDER [--pictures FOLDER] [--minutes N] [--scrape-seconds N]
+    preview.py --prometheus URL --warehouse URL [--password-file FILE] --out FOLDER [--pictures FOLDER]
+               [--minutes N] [--scrape-seconds N]
 
 It asks the expressions of `grafana/dashboards/*.json` as they are, with Grafana's variables filled in.
 """
@@ -27,6 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prometheus", required=True, metavar="URL")
     parser.add_argument("--warehouse", required=True, metavar="URL", help="ClickHouse's HTTP interface")
+    parser.add_argument("--password-file", type=Path, metavar="FILE", help="where the warehouse's password stands")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where index.html goes")
     parser.add_argument(
         "--pictures", type=Path, metavar="FOLDER", help="where the pictures go; without it none is taken"
@@ -37,7 +39,9 @@ def main() -> int:
     options = parser.parse_args()
 
     end = time.time()
-    sources = Sources(options.prometheus, options.warehouse, end - options.minutes * 60, end, options.scrape_seconds)
+    password = options.password_file.read_text(encoding="utf-8").strip() if options.password_file else ""
+    start = end - options.minutes * 60
+    sources = Sources(options.prometheus, options.warehouse, start, end, options.scrape_seconds, password)
     dashboards = [json.loads((DASHBOARDS / f"champion-{name}.json").read_text(encoding="utf-8")) for name in ORDER]
     sections, empty = [], []
     for dashboard in dashboards:

@@ -36,6 +36,8 @@ class Sources:
     start: float
     end: float
     scrape_seconds: float
+    #: The password of the warehouse; empty for none.
+    password: str = ""
 
     def services(self) -> str:
         """The value of "All" of a variable without one of its own: every service there is."""
@@ -88,6 +90,8 @@ class Sources:
         within = f"(\\1 >= toDateTime({int(self.start)}) AND \\1 <= toDateTime({int(self.end) + 1}))"
         sql = re.sub(r"\$__timeFilter\((\w+)\)", within, sql)
         request = urllib.request.Request(f"{self.warehouse}/?database={DATABASE}", f"{sql} FORMAT JSONCompact".encode())
+        if self.password:
+            request.add_header("X-ClickHouse-Key", self.password)
         with urllib.request.urlopen(request, timeout=30) as answer:
             body = json.load(answer)
         return [column["name"] for column in body["meta"]], body["data"]

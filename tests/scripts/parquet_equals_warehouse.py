@@ -1,12 +1,14 @@
 """Compares curated Parquet, read by DuckDB, with the warehouse's table, row for row and value for value.
 
 usage: parquet_equals_warehouse.py WAREHOUSE_URL DATABASE VIEW PARQUET_GLOB KEY,KEY,...
+CHAMPION_WAREHOUSE_PASSWORD is the warehouse's password, where it has one.
 
 Prints "equal: N rows" and exits 0, or prints the first differences and exits 1.
 """
 
 import decimal
 import json
+import os
 import sys
 import urllib.parse
 import urllib.request
@@ -25,6 +27,8 @@ def warehouse_rows(url, database, view, columns, keys):
         "output_format_json_quote_64bit_integers": "0",
     }
     request = urllib.request.Request(f"{url}/?{urllib.parse.urlencode(options)}", data=sql.encode())
+    if password := os.environ.get("CHAMPION_WAREHOUSE_PASSWORD"):
+        request.add_header("X-ClickHouse-Key", password)
     with urllib.request.urlopen(request, timeout=120) as answer:
         return [tuple(json.loads(line)) for line in answer.read().splitlines()]
 

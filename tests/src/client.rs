@@ -188,7 +188,16 @@ impl Client {
     #[must_use]
     pub fn ask_warehouse(&self, sql: &str) -> String {
         let url = format!("http://{}/", self.address("embedded-warehouse", "http"));
-        http(reqwest::Method::POST, &url, Some(sql.to_owned()))
+        let key: Vec<_> =
+            self.warehouse_password().map(|password| ("x-clickhouse-key", password)).into_iter().collect();
+        http_with(reqwest::Method::POST, &url, Some(sql.to_owned()), &key)
+    }
+
+    /// Returns the password of the stack's warehouse, where `champion up` has made one.
+    #[must_use]
+    pub fn warehouse_password(&self) -> Option<String> {
+        let file = self.folder.join("warehouse.password");
+        std::fs::read_to_string(file).ok().map(|text| text.trim().to_owned())
     }
 
     /// Lifts every fault of the exchange mirror.
@@ -205,14 +214,21 @@ pub(crate) fn http_get(url: &str) -> String {
     http(reqwest::Method::GET, url, None)
 }
 
-/// Asks over HTTP on a thread of its own, so that it works inside and outside of a runtime.
 pub(crate) fn http(method: reqwest::Method, url: &str, body: Option<String>) -> String {
-    let url = url.to_owned();
+    http_with(method, url, body, &[])
+}
+
+/// Asks over HTTP on a thread of its own, so that it works inside and outside of a runtime.
+fn http_with(method: reqwest::Method, url: &str, body: Option<String>, headers: &[(&'static str, String)]) -> String {
+    let (url, headers) = (url.to_owned(), headers.to_vec());
     let ask = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async move {
             let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().expect("a client");
             let mut request = client.request(method, &url).header("user-agent", "champion-tests");
+            for (name, value) in &headers {
+                request = request.header(*name, value);
+            }
             if let Some(body) = body {
                 request = request.header("content-type", "application/json").body(body);
             }

@@ -64,7 +64,9 @@ impl StackBuilder {
             .arg(&folder)
             .args(&self.arguments)
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
+            // Ends with the test that started it, also when that is killed.
+            .env("CHAMPION_LIFELINE", "stdin")
+            .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()
@@ -111,6 +113,21 @@ impl Stack {
     /// When it does not end within its deadline.
     pub fn stop(mut self) -> ExitStatus {
         self.terminate()
+    }
+
+    /// Returns the process id of `champion up` itself.
+    #[must_use]
+    pub fn up_pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills `champion up` as `kill -9` does and waits until it, and it alone, is gone; its folder stays.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child of ours can be killed");
+        let _ = self.child.wait();
     }
 
     fn up_log(&self) -> String {

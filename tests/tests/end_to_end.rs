@@ -107,11 +107,13 @@ fn a_backfill_reports_closed_days_and_curated_parquet_equals_the_warehouse_row_f
         ("equity_delivery", keys("")),
         ("corporate_actions", keys(",filing_id,leg_no")),
     ];
+    let password = stack.warehouse_password().expect("the stack has made one");
     let warehouse = format!("http://{}", stack.address("embedded-warehouse", "http"));
     for (table, keys) in tables {
         let glob = format!("{}/lake/curated/{table}/**/*.parquet", stack.folder().display());
         let output = std::process::Command::new(programs::python())
             .arg(programs::script("parquet_equals_warehouse.py"))
+            .env("CHAMPION_WAREHOUSE_PASSWORD", &password)
             .args([&warehouse, "champion", &format!("{table}_current"), &glob, &keys])
             .output()
             .expect("the comparison runs");

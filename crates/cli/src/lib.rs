@@ -15,6 +15,7 @@ pub mod failure;
 mod gaps;
 mod journal;
 pub mod metrics_demo;
+pub mod password;
 mod place;
 mod quarantine;
 pub mod query;

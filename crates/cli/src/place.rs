@@ -10,12 +10,14 @@ use champion_proto::scraper::v1::set_aside_service_client::SetAsideServiceClient
 use champion_proto::scraper::v1::source_service_client::SourceServiceClient;
 use champion_proto::writer::v1::writer_service_client::WriterServiceClient;
 use champion_service::channel::{ChannelOptions, ServiceChannel, connect_lazy};
+use champion_service::config::Secret;
 use champion_service::{ClientTlsConfig, TlsFiles};
 
 use tonic::Status;
 
 use crate::args::{Place, Tls};
 use crate::endpoints::Endpoints;
+use crate::password;
 use crate::up::WAREHOUSE_DATABASE;
 
 const DEFAULT_ORCHESTRATOR: &str = "http://127.0.0.1:50055";
@@ -35,6 +37,11 @@ const PATIENT_CHANNEL: Duration = Duration::from_secs(3_600);
 
 /// Longest time a connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Returns a variable that is set to something.
+fn given(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
 
 impl Tls {
     fn config(&self) -> anyhow::Result<ClientTlsConfig> {
@@ -180,16 +187,29 @@ impl Place {
         Ok(WriterServiceClient::new(self.channel(&url, PATIENT_CHANNEL)?))
     }
 
-    /// Returns a client of the warehouse.
+    /// Returns a client of the warehouse: as the user and with the password of the variables `CHAMPION_WAREHOUSE_USER` and
+    /// `CHAMPION_WAREHOUSE_PASSWORD` or, of the stack's own, with the one in the data folder.
     ///
     /// # Errors
-    /// Fails when the endpoints file cannot be read.
+    /// Fails when the endpoints file or the password cannot be read.
     pub(crate) fn warehouse(&self) -> anyhow::Result<clickhouse::Client> {
-        let url = match &self.warehouse {
-            Some(url) => url.clone(),
-            None => self.endpoints()?.http_url("embedded-warehouse").unwrap_or_else(|| DEFAULT_WAREHOUSE.to_owned()),
+        let own = self.endpoints()?.http_url("embedded-warehouse");
+        let url = self.warehouse.clone().or_else(|| own.clone()).unwrap_or_else(|| DEFAULT_WAREHOUSE.to_owned());
+        let mut client = clickhouse::Client::default().with_database(WAREHOUSE_DATABASE);
+        // The stack's password is for the stack's warehouse: another URL never gets it.
+        let password = match given("CHAMPION_WAREHOUSE_PASSWORD") {
+            Some(password) => Some(Secret::new(password)),
+            None if own.as_ref() == Some(&url) => password::read(&self.data)
+                .with_context(|| format!("cannot read {}", password::path(&self.data).display()))?,
+            None => None,
         };
-        Ok(clickhouse::Client::default().with_url(url).with_database(WAREHOUSE_DATABASE))
+        if let Some(user) = given("CHAMPION_WAREHOUSE_USER") {
+            client = client.with_user(user);
+        }
+        if let Some(password) = password {
+            client = client.with_password(password.expose());
+        }
+        Ok(client.with_url(url))
     }
 
     /// Returns where the command's own spans go: the OTLP/HTTP port of the stack's collector.

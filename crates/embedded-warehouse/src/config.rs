@@ -39,10 +39,12 @@ pub struct Config {
 pub struct ServerSection {
     /// Address of ClickHouse's HTTP interface; port 0 takes any free one.
     pub http_listen: String,
-    /// Permits an address that other machines reach.
+    /// Permits an address that other machines reach; a password is needed then.
     pub allow_remote: bool,
     /// Connections of the HTTP interface.
     pub connections: ConnectionsConfig,
+    /// Names, besides those of loopback and the bound address, that requests may give as their `Host`.
+    pub host_names: Vec<String>,
     /// The admin endpoint.
     pub admin: AdminConfig,
     /// File that receives the bound addresses as JSON; empty for none.
@@ -65,7 +67,7 @@ pub struct EngineSection {
     pub connections: usize,
     /// Statements that wait for a connection; more are refused.
     pub queue: usize,
-    /// Memory all statements may use together, in mebibytes; 0 leaves it to the engine (nine tenths of the machine).
+    /// Memory of the engine, all statements together, in mebibytes.
     pub memory_mebibytes: u64,
     /// Memory of the caches of marks and of uncompressed blocks, in mebibytes each.
     pub cache_mebibytes: u64,
@@ -101,12 +103,22 @@ pub struct LimitsSection {
     pub decoded_bytes: u64,
     /// Longest time a statement may run, in seconds; a request may ask for less.
     pub query_seconds: u64,
+    /// Memory one statement may use, in mebibytes; a request may ask for less.
+    pub query_memory_mebibytes: u64,
     /// Longest silence of a client that is sending or receiving, in seconds.
     pub idle_seconds: u64,
     /// Parameters and settings of one request.
     pub parameters: usize,
     /// Sessions open at the same time.
     pub sessions: usize,
+}
+
+impl LimitsSection {
+    /// Returns how large an answer may be that is kept whole until it is sent: half of a statement's memory, because the
+    /// engine holds it twice while it grows.
+    pub(crate) const fn answer_bytes(&self) -> u64 {
+        (self.query_memory_mebibytes << 20) / 2
+    }
 }
 
 impl Config {
@@ -120,6 +132,13 @@ impl Config {
             || self.server.http_listen.starts_with("localhost:");
         if !loopback && !self.server.allow_remote {
             return Err(StartError::NotLoopback(self.server.http_listen.clone()));
+        }
+        if self.server.allow_remote && self.auth.password.is_empty() {
+            return Err(StartError::RemoteWithoutPassword);
+        }
+        let (one, all) = (self.limits.query_memory_mebibytes, self.engine.memory_mebibytes);
+        if one == 0 || one > all {
+            return Err(StartError::Memory { one, all });
         }
         let counts = [
             ("engine.connections", self.engine.connections),

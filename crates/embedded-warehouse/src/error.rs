@@ -15,6 +15,20 @@ pub enum StartError {
          reach it"
     )]
     NotLoopback(String),
+    /// Other machines could ask without a password.
+    #[error(
+        "server.allow_remote = true needs a password: set auth.password (better as \
+         CHAMPION_EMBEDDED_WAREHOUSE__AUTH__PASSWORD), or set server.allow_remote = false"
+    )]
+    RemoteWithoutPassword,
+    /// The memory of one statement is no part of the engine's.
+    #[error("limits.query_memory_mebibytes = {one} must be at least 1 and at most engine.memory_mebibytes = {all}")]
+    Memory {
+        /// What one statement may use.
+        one: u64,
+        /// What all may use.
+        all: u64,
+    },
     /// A count that has to be at least one.
     #[error("{0} must be at least 1")]
     Zero(&'static str),

@@ -29,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) query_bytes: usize,
     pub(crate) decoded_bytes: u64,
+    pub(crate) answer_bytes: u64,
     pub(crate) idle: Duration,
     pub(crate) runtime: Handle,
 }
@@ -93,11 +94,12 @@ impl Run<'_, '_> {
         let (statement, first) = self.read_statement(&mut data)?;
         *self.kind = statement.kind;
         self.describe(&statement);
+        settings::check_method(self.request, &statement)?;
         self.shared.engine.guard().check(&statement.sql, &self.request.parameters)?;
         let shared = self.shared;
         match &self.request.session {
             Some(session) => shared.sessions.with(&shared.engine, session, |connection| {
-                let undo = settings::apply_for_now(connection, self.request, &statement)?;
+                let undo = settings::apply_for_now(connection, self.request)?;
                 let result = self.on(connection, &statement, first, &mut data);
                 self.ticket.runs_on(None);
                 let undone = undo.undo(connection);
@@ -105,7 +107,12 @@ impl Run<'_, '_> {
             }),
             None => {
                 let mut connection = shared.engine.take()?;
-                let clean = !settings::apply(&mut connection, self.request)? && !statement.changes_session;
+                let bounded = statement.kind == Kind::Select && way(self.request, &statement).1.is_none();
+                if bounded {
+                    settings::bound_answer(&mut connection, shared.answer_bytes)?;
+                }
+                let changed = settings::apply(&mut connection, self.request)?;
+                let clean = !(bounded || changed || statement.changes_session);
                 let result = self.on(&mut connection, &statement, first, &mut data);
                 // Before the connection is another's: what stops statements must not find it through this request.
                 self.ticket.runs_on(None);
@@ -170,12 +177,9 @@ impl Run<'_, '_> {
         if statement.takes_data {
             return self.insert(connection, statement, first, data);
         }
-        let format = statement.format.as_deref().or(self.request.default_format.as_deref()).unwrap_or("TabSeparated");
-        match streaming(format) {
-            Some(way) if statement.streams && !self.request.whole_answer && self.request.session.is_none() => {
-                self.stream(connection, statement, format, way)
-            }
-            _ => {
+        match way(self.request, statement) {
+            (format, Some(way)) => self.stream(connection, statement, format, way),
+            (format, None) => {
                 let result = connection.query(&statement.sql, format, &self.request.parameters)?;
                 let counts = result.counts();
                 self.outlet.whole(self.head(format, counts), Bytes::from_owner(result))
@@ -249,6 +253,13 @@ impl Run<'_, '_> {
         Span::current().record("db.operation.batch.size", counts.written_rows);
         self.outlet.whole(self.head(format, counts), Bytes::new())
     }
+}
+
+/// Returns the format of a statement's answer, and how it is streamed; an answer that is not is kept whole.
+fn way<'s>(request: &'s Request, statement: &'s Statement) -> (&'s str, Option<Streaming>) {
+    let format = statement.format.as_deref().or(request.default_format.as_deref()).unwrap_or("TabSeparated");
+    let may = statement.streams && !request.whole_answer && request.session.is_none();
+    (format, streaming(format).filter(|_| may))
 }
 
 /// Takes the exception out of an error that passed through readers.

@@ -13,7 +13,7 @@ pub(crate) struct Request {
     pub(crate) settings: Vec<(String, String)>,
     pub(crate) parameters: Parameters,
     pub(crate) session: Option<SessionRequest>,
-    /// Only reading is allowed: the method was GET.
+    /// Only reading is allowed: the method was GET or HEAD.
     pub(crate) read_only: bool,
     /// The answer is wanted whole, with its final summary (`wait_end_of_query`).
     pub(crate) whole_answer: bool,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use champion_service::{Admin, HttpPort, Readiness, Shutdown, bind_admin, bind_tcp, write_address_file};
+use champion_service::{Admin, HttpGuard, HttpPort, Readiness, Shutdown, bind_admin, bind_tcp, write_address_file};
 use champion_telemetry::Registry;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::StartError;
 use crate::execute::Shared;
-use crate::http::{Interface, router};
+use crate::http::{Interface, METHODS, router};
 use crate::metrics::Metrics;
 use crate::pool::Pool;
 use crate::session::Sessions;
@@ -82,7 +82,8 @@ pub async fn run(config: Config, bound: Bound, registry: Registry, shutdown: Shu
     let pool = Pool::start(&engine, config.engine.connections, config.engine.queue)?;
     let shared = Arc::new(Shared {
         engine: Arc::clone(&engine),
-        sessions: Sessions::new(config.limits.sessions),
+        sessions: Sessions::new(config.limits.sessions, config.limits.answer_bytes()),
+        answer_bytes: config.limits.answer_bytes(),
         metrics,
         query_bytes: config.limits.query_bytes,
         decoded_bytes: config.limits.decoded_bytes,
@@ -94,6 +95,7 @@ pub async fn run(config: Config, bound: Bound, registry: Registry, shutdown: Shu
         pool,
         auth: config.auth.clone(),
         limits: config.limits,
+        guard: HttpGuard::new(bound.http_addr, &config.server.host_names, METHODS),
         running: Arc::default(),
     });
     let watch = tokio::spawn(watch_sessions(Arc::clone(&shared)));

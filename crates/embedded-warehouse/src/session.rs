@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::engine::{Engine, Marked, lock};
 use crate::exception::{Code, Exception};
 use crate::request::SessionRequest;
+use crate::settings::bound_answer;
 
 /// Longest and usual life of a session without requests, in seconds; the same as ClickHouse's.
 pub(crate) const MAX_TIMEOUT_SECONDS: u64 = 3600;
@@ -24,12 +25,13 @@ pub(crate) struct Session {
 pub(crate) struct Sessions {
     open: Mutex<HashMap<String, Arc<Session>>>,
     most: usize,
+    answer_bytes: u64,
 }
 
 impl Sessions {
-    /// Creates a book of at most this many sessions.
-    pub(crate) fn new(most: usize) -> Self {
-        Self { open: Mutex::default(), most }
+    /// Creates a book of at most this many sessions, each of whose answers has at most so many bytes.
+    pub(crate) fn new(most: usize, answer_bytes: u64) -> Self {
+        Self { open: Mutex::default(), most, answer_bytes }
     }
 
     /// Runs something on the session's connection, and opens the session first if need be.
@@ -76,7 +78,10 @@ impl Sessions {
             ));
         }
         let expires = Instant::now() + Duration::from_secs(request.timeout_seconds);
-        let session = Arc::new(Session { connection: Mutex::new(engine.take()?), expires: Mutex::new(expires) });
+        let mut connection = engine.take()?;
+        // The answers of a session are all kept whole.
+        bound_answer(&mut connection, self.answer_bytes)?;
+        let session = Arc::new(Session { connection: Mutex::new(connection), expires: Mutex::new(expires) });
         open.insert(request.id.clone(), Arc::clone(&session));
         Ok(session)
     }

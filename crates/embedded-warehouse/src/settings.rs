@@ -6,21 +6,39 @@
 use crate::engine::{Marked, Parameters};
 use crate::exception::{Code, Exception};
 use crate::request::Request;
-use crate::sql::{Kind, Statement};
+use crate::sql::Statement;
+
+/// Refuses a statement that writes in a request that may only read.
+///
+/// The engine has a rule of its own (`readonly`, see [`apply`]), which a session cannot have: once set, it cannot be taken
+/// back for the next request of the session. Both stand, so that neither is trusted alone.
+pub(crate) fn check_method(request: &Request, statement: &Statement) -> Result<(), Exception> {
+    if request.read_only && !statement.only_reads {
+        let text = "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. You should \
+             use method POST for modifying queries";
+        return Err(Exception::new(Code::READONLY, text));
+    }
+    Ok(())
+}
+
+/// Bounds an answer that is kept whole until it is sent: the engine does not count its text as memory of the statement.
+pub(crate) fn bound_answer(connection: &mut Marked, bytes: u64) -> Result<(), Exception> {
+    run(connection, &format!("SET max_result_bytes = {bytes}"))
+}
 
 /// Puts a request's settings into a connection of its own; true when it now differs from a new one.
 pub(crate) fn apply(connection: &mut Marked, request: &Request) -> Result<bool, Exception> {
+    if request.read_only {
+        // 2: nothing is written, and settings may still be given, as ClickHouse does for GET. In a statement of its own, and
+        // before anything the client says: from here on the engine refuses every change of `readonly` in this connection.
+        run(connection, "SET readonly = 2")?;
+    }
     let database = request.database.as_deref().filter(|name| !name.is_empty() && *name != "default");
     if let Some(database) = database {
         use_database(connection, database)?;
     }
-    let mut settings = request.settings.clone();
-    if request.read_only && settings.iter().all(|(name, _)| name != "readonly") {
-        // 2: nothing is written, and settings may still be given, as ClickHouse does for GET.
-        settings.push(("readonly".to_owned(), "2".to_owned()));
-    }
-    set(connection, &settings)?;
-    Ok(database.is_some() || !settings.is_empty())
+    set(connection, &request.settings)?;
+    Ok(request.read_only || database.is_some() || !request.settings.is_empty())
 }
 
 /// What has to be put back into a session after a request.
@@ -31,16 +49,7 @@ pub(crate) struct Undo {
 }
 
 /// Puts a request's settings into a session's connection, for this request only.
-pub(crate) fn apply_for_now(
-    connection: &mut Marked,
-    request: &Request,
-    statement: &Statement,
-) -> Result<Undo, Exception> {
-    if request.read_only && !matches!(statement.kind, Kind::Select | Kind::Show | Kind::Set) {
-        let text = "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. You should \
-             use method POST for modifying queries";
-        return Err(Exception::new(Code::READONLY, text));
-    }
+pub(crate) fn apply_for_now(connection: &mut Marked, request: &Request) -> Result<Undo, Exception> {
     let mut undo = Undo { database: None, settings: Vec::new() };
     if let Some(database) = request.database.as_deref().filter(|name| !name.is_empty()) {
         undo.database =

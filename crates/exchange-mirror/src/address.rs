@@ -55,6 +55,11 @@ pub(crate) enum Refused {
     BadPath,
 }
 
+/// Returns the names of every mirrored host.
+pub(crate) fn host_names() -> impl Iterator<Item = String> {
+    HOSTS.iter().map(|host| host.name.to_owned())
+}
+
 impl Target {
     /// Finds the target of a request.
     pub(crate) fn of(host_header: Option<&str>, path: &str, query: Option<&str>) -> Result<Self, Refused> {

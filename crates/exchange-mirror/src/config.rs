@@ -46,6 +46,8 @@ pub struct HttpConfig {
     pub insecure: bool,
     /// Connections of the exchanges' port.
     pub connections: ConnectionsConfig,
+    /// Names, besides those of loopback, the bound address and the exchanges' hosts, that requests may give as their `Host`.
+    pub host_names: Vec<String>,
     /// File that receives the bound addresses as JSON; empty for none.
     #[serde(with = "optional_path")]
     pub address_file: Option<PathBuf>,

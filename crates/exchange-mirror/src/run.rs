@@ -4,14 +4,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use champion_service::{Admin, HttpPort, ListenError, Readiness, Shutdown, bind_admin, bind_plain, write_address_file};
+use champion_service::{
+    Admin, HttpGuard, HttpPort, ListenError, Readiness, Shutdown, bind_admin, bind_plain, write_address_file,
+};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tracing::info;
 
+use crate::address::host_names;
 use crate::config::{Config, HttpConfig};
 use crate::error::Error;
-use crate::server::{Mirror, Wires, router};
+use crate::server::{METHODS, Mirror, Wires, router};
 
 /// The bound ports of the mirror.
 #[derive(Debug)]
@@ -71,8 +74,10 @@ pub async fn run(config: Config, ports: Ports, registry: Registry, shutdown: Shu
     info!(http = %ports.http_addr, source = config.source_name(), "mirror is serving");
     readiness.set(true);
 
+    let names: Vec<String> = config.server.host_names.iter().cloned().chain(host_names()).collect();
+    let guard = HttpGuard::new(ports.http_addr, &names, METHODS);
     let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
-    let server = port.serve_through(Wires, router(Arc::new(mirror)), shutdown.clone(), grace);
+    let server = port.serve_through(Wires, router(Arc::new(mirror), guard), shutdown.clone(), grace);
     let unready = async {
         shutdown.cancelled().await;
         readiness.set(false);

@@ -15,9 +15,9 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use crate::Shutdown;
 use crate::connections::{ConnectionMetrics, Limits, Plain, Port};
 use crate::http_server::serve_port;
+use crate::{HttpGuard, Shutdown, guarded};
 
 /// Whether a process wants work: off until it serves, off again when it stops, and as its own check says between.
 #[derive(Clone)]
@@ -95,13 +95,14 @@ impl Admin {
 
 /// The life of the thread.
 fn live(listener: TcpListener, registry: Registry, readiness: Readiness, shutdown: Shutdown) -> io::Result<()> {
+    let router = guarded(router(registry.clone(), readiness), HttpGuard::admin(listener.local_addr()?));
     let listener = listener.into_std()?;
     let metrics = ConnectionMetrics::register(&registry, "admin").map_err(io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let listener = TcpListener::from_std(listener)?;
         let port = Port::with_limits("admin", listener, ADMIN_LIMITS, metrics).with_spare(ADMIN_SPARE);
-        serve_port(port, Plain, router(registry, readiness), shutdown, ADMIN_GRACE).await;
+        serve_port(port, Plain, router, shutdown, ADMIN_GRACE).await;
         Ok(())
     })
 }

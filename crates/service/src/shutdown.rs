@@ -4,6 +4,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::lifeline;
+
 /// A cloneable stop signal.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
@@ -20,7 +22,8 @@ impl Shutdown {
         Self::default()
     }
 
-    /// Creates a stop signal that SIGTERM and SIGINT set off; a second one ends the process at once.
+    /// Creates a stop signal that SIGTERM and SIGINT set off, a second one ends the process at once; so does the end of the
+    /// process that started this one, where that holds a lifeline ([`crate::LIFELINE`]).
     ///
     /// # Panics
     ///
@@ -30,6 +33,7 @@ impl Shutdown {
         let shutdown = Self::default();
         let mut terminate = handler(SignalKind::terminate());
         let mut interrupt = handler(SignalKind::interrupt());
+        lifeline::watch(&shutdown);
         let stop = shutdown.clone();
         tokio::spawn(async move {
             let name = first(&mut terminate, &mut interrupt).await;

@@ -44,6 +44,8 @@ pub struct ServerSection {
     pub insecure: bool,
     /// Connections of each port.
     pub connections: ConnectionsConfig,
+    /// Names, besides those of loopback and the bound address, that requests over HTTP may give as their `Host`.
+    pub host_names: Vec<String>,
     /// The admin endpoint.
     pub admin: AdminConfig,
     /// File that receives the bound addresses as JSON; empty for none.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use ::http::{HeaderMap, StatusCode};
+use ::http::{HeaderMap, Method, StatusCode};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -19,6 +19,8 @@ use tokio::sync::Semaphore;
 use crate::intake::Intake;
 use crate::metrics::Protocol;
 
+/// OTLP over HTTP is sent, and never read.
+pub(crate) const METHODS: &[Method] = &[Method::POST];
 const PROTOBUF: &str = "application/x-protobuf";
 
 /// What a handler needs.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use champion_service::{HttpPort, Listeners, Server, Shutdown, bind_plain, write_address_file};
+use champion_service::{HttpGuard, HttpPort, Listeners, Server, Shutdown, bind_plain, guarded, write_address_file};
 use champion_telemetry::Registry;
 use tokio::net::TcpListener;
 use tracing::info;
@@ -80,6 +80,7 @@ pub async fn run(config: Config, bound: Bound, registry: Registry, shutdown: Shu
     let server = config.server;
     let (most, concurrent) = (server.max_request_bytes, server.max_concurrent_requests);
     let router = http::router(intake.clone(), most, concurrent, Duration::from_secs(server.request_timeout_seconds));
+    let router = guarded(router, HttpGuard::new(bound.http_addr, &server.host_names, http::METHODS));
     let drained = Shutdown::manual();
     let flush = Duration::from_secs(server.flush_seconds);
     let writing = tokio::spawn({

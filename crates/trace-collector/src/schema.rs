@@ -6,14 +6,21 @@
 /// The table of spans.
 pub(crate) const TABLE: &str = "otel_traces";
 
+/// Returns the tables of spans, each with the column its age is told by.
+pub(crate) fn aging_tables() -> [(String, &'static str); 2] {
+    [(TABLE.to_owned(), "Timestamp"), (format!("{TABLE}_trace_id_ts"), "Start")]
+}
+
+/// Returns the expression after which a span may go; none for 0 days, which keep it.
+pub(crate) fn expiry(column: &str, retention_days: u32) -> Option<String> {
+    (retention_days > 0).then(|| format!("toDateTime({column}) + toIntervalDay({retention_days})"))
+}
+
 /// Returns the statements that make database, tables and view where they are absent, in order.
 ///
 /// `database` is a checked name. `retention_days` of 0 keeps spans.
 pub(crate) fn statements(database: &str, retention_days: u32) -> [String; 4] {
-    let ttl = |column: &str| match retention_days {
-        0 => String::new(),
-        days => format!("TTL toDateTime({column}) + toIntervalDay({days})\n"),
-    };
+    let ttl = |column: &str| expiry(column, retention_days).map(|expiry| format!("TTL {expiry}\n")).unwrap_or_default();
     [
         format!("CREATE DATABASE IF NOT EXISTS `{database}`"),
         format!(

@@ -5,12 +5,13 @@ use std::time::Duration;
 use clickhouse::error::Error as ClientError;
 use clickhouse::{Client, Compression};
 use thiserror::Error;
+use tracing::info;
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
 
 use crate::config::WarehouseSection;
 use crate::row::SpanRow;
-use crate::schema::{TABLE, statements};
+use crate::schema::{TABLE, aging_tables, expiry, statements};
 
 /// A statement that failed.
 #[derive(Debug, Error)]
@@ -60,7 +61,33 @@ impl Warehouse {
         for statement in statements(&self.database, self.retention_days) {
             self.in_time(self.client.query_raw(&statement).execute()).await?;
         }
+        for (table, column) in aging_tables() {
+            self.age(&table, column).await?;
+        }
         Ok(())
+    }
+
+    /// Lets a table that was made with another retention, or none, keep spans as long as is configured now.
+    ///
+    /// Only where it differs: a change reads every part of the table.
+    async fn age(&self, table: &str, column: &str) -> Result<(), WarehouseError> {
+        let wanted = expiry(column, self.retention_days);
+        let asked =
+            "SELECT extract(engine_full, ' TTL (.*) SETTINGS ') FROM system.tables WHERE database = ? AND name = ?";
+        let query = self.client.query(asked).bind(&self.database).bind(table);
+        let mut found = String::new();
+        self.in_time(async {
+            found = query.fetch_one::<String>().await?;
+            Ok(())
+        })
+        .await?;
+        if found == wanted.as_deref().unwrap_or_default() {
+            return Ok(());
+        }
+        info!(table, found, wanted = wanted.as_deref().unwrap_or("none"), "changing how long spans are kept");
+        let change = wanted.map_or_else(|| "REMOVE TTL".to_owned(), |expiry| format!("MODIFY TTL {expiry}"));
+        let statement = format!("ALTER TABLE `{}`.`{table}` {change}", self.database);
+        self.in_time(self.client.query_raw(&statement).execute()).await
     }
 
     /// Inserts rows with one statement.

@@ -1,18 +1,18 @@
 //! One service as a child process: its output, its end.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use champion_service::LIFELINE;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::Command;
+use tokio::process::{ChildStdin, Command};
 use tokio::task::JoinHandle;
 
 use super::Options;
+use super::log::{LIMITS, Log};
 use super::plan::{MIRROR, Market, address_file};
 
 /// A running service.
@@ -21,7 +21,10 @@ pub(super) struct Child {
     name: &'static str,
     process: tokio::process::Child,
     output: Vec<JoinHandle<()>>,
-    log: PathBuf,
+    log: Arc<Mutex<Log>>,
+    /// Closes with this process, however that ends, and the service ends with it. Never written to, and kept out of the hands
+    /// of `process`, which would close it before it waits.
+    _lifeline: Option<ChildStdin>,
 }
 
 impl Child {
@@ -36,9 +39,13 @@ impl Child {
                 Market::Generate(seed) => command.arg("--generate").arg(seed.to_string()),
             };
         }
+        let log = options.data.join("logs").join(format!("{name}.log"));
+        let log = Log::open(&log, LIMITS).with_context(|| format!("cannot write {}", log.display()))?;
+        let log = Arc::new(Mutex::new(log));
         command
             .envs(variables.iter().map(|(key, value)| (key, value)))
-            .stdin(Stdio::null())
+            .env(LIFELINE, "stdin")
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // A signal of the terminal goes to this process alone, which then stops the children in order.
@@ -46,18 +53,16 @@ impl Child {
             .kill_on_drop(true);
         let mut process =
             command.spawn().with_context(|| format!("cannot start {}: is it built?", program.display()))?;
-        let log = options.data.join("logs").join(format!("{name}.log"));
-        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let file = Arc::new(Mutex::new(file));
+        let lifeline = process.stdin.take();
         let prefix = (!options.quiet).then(|| format!("{name:>18} │ "));
         let mut output = Vec::new();
         if let Some(stdout) = process.stdout.take() {
-            output.push(tokio::spawn(copy(stdout, Arc::clone(&file), prefix.clone())));
+            output.push(tokio::spawn(copy(stdout, Arc::clone(&log), prefix.clone())));
         }
         if let Some(stderr) = process.stderr.take() {
-            output.push(tokio::spawn(copy(stderr, file, prefix)));
+            output.push(tokio::spawn(copy(stderr, Arc::clone(&log), prefix)));
         }
-        Ok(Self { name, process, output, log })
+        Ok(Self { name, process, output, log, _lifeline: lifeline })
     }
 
     /// Returns the service's name.
@@ -77,10 +82,7 @@ impl Child {
 
     /// Returns the last lines the service wrote.
     pub(super) fn last_words(&self) -> String {
-        const LINES: usize = 10;
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(LINES)..].join("\n")
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).last_lines()
     }
 
     /// Waits until the process ends by itself.
@@ -113,14 +115,17 @@ fn program(name: &str) -> anyhow::Result<PathBuf> {
 
 /// Copies a service's output line by line into its log and, with a prefix, to the screen.
 #[expect(clippy::print_stdout, reason = "the services' lines are what `champion up` shows")]
-async fn copy(stream: impl AsyncRead + Unpin, log: Arc<Mutex<File>>, prefix: Option<String>) {
-    let mut lines = BufReader::new(stream).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if let Ok(mut log) = log.lock() {
-            let _ = writeln!(log, "{line}");
-        }
+async fn copy(stream: impl AsyncRead + Unpin, log: Arc<Mutex<Log>>, prefix: Option<String>) {
+    let mut stream = BufReader::new(stream);
+    // Bytes, not text: a line that is no UTF-8 must not end the copying, on which the service then would wait for ever.
+    let mut line = Vec::new();
+    while stream.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        // A full disk costs lines of the log, not the service.
+        let _ = log.lock().unwrap_or_else(PoisonError::into_inner).write(text);
         if let Some(prefix) = &prefix {
-            println!("{prefix}{line}");
+            println!("{prefix}{}", String::from_utf8_lossy(text));
         }
+        line.clear();
     }
 }

@@ -5,10 +5,13 @@
 //! service that ends by itself brings the stack down: half a stack hides its fault.
 
 mod child;
+mod earlier;
+mod log;
 mod plan;
 mod ready;
 
-use std::fs::File;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +20,7 @@ use champion_service::Shutdown;
 
 use crate::endpoints::{Endpoint, Endpoints};
 use child::Child;
+use earlier::Process;
 pub use plan::{Market, Ports};
 
 /// The database of the tables, as the loader and the trace collector are configured by default.
@@ -55,22 +59,37 @@ pub async fn run(options: Options, report: impl FnOnce(&Endpoints)) -> anyhow::R
     let options = Options { data: options.data.canonicalize().context("the data folder has no path")?, ..options };
     let _lock = own(&options.data)?;
     Endpoints::remove(&options.data);
+    earlier::gone(&options.data).await?;
     let mut children = Vec::new();
     let result = live(&options, &shutdown, &mut children, report).await;
     Endpoints::remove(&options.data);
     for child in children.iter_mut().rev() {
         child.stop(STOP_DEADLINE).await;
     }
+    earlier::forget(&options.data);
     result
 }
 
 /// Takes the data folder for this stack alone; the lock goes with the process, however it ends.
 fn own(data: &Path) -> anyhow::Result<File> {
     let path = data.join("up.lock");
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    if file.try_lock().is_err() {
-        bail!("another stack is running on the data folder {}; give --data another one", data.display());
+    let unusable = || format!("cannot write {}", path.display());
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).with_context(unusable)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            // What the owner wrote is a help, not a need.
+            let _ = file.read_to_string(&mut owner);
+            let (owner, data) = (owner.trim(), data.display());
+            bail!(
+                "another stack is running on the data folder {data} ({owner}): stop it, or give --data another folder"
+            );
+        }
+        Err(TryLockError::Error(error)) => return Err(error).with_context(unusable),
     }
+    file.set_len(0).and_then(|()| writeln!(file, "process {}", std::process::id())).with_context(unusable)?;
     Ok(file)
 }
 
@@ -81,10 +100,14 @@ async fn live(
     report: impl FnOnce(&Endpoints),
 ) -> anyhow::Result<()> {
     let collector = plan::collector_address(options).context("no free port for the trace collector")?;
+    let password = plan::password(options)?;
     let mut endpoints = Endpoints::default();
+    let mut processes = Vec::new();
     for service in plan::order(options) {
-        let variables = plan::variables(service, options, &endpoints, &collector)?;
+        let variables = plan::variables(service, options, &endpoints, &collector, password.as_ref())?;
         let mut child = Child::spawn(service, &variables, options)?;
+        processes.extend(child.pid().map(|pid| Process { name: service.to_owned(), pid }));
+        earlier::note(&options.data, &processes).context("cannot note the processes")?;
         let started = tokio::select! {
             started = ready::wait(&mut child, &options.data, READY_DEADLINE) => started,
             () = shutdown.cancelled() => { children.push(child); return Ok(()) }
@@ -116,7 +139,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let first = own(folder.path()).expect("free");
         let refused = own(folder.path()).expect_err("taken");
-        assert!(refused.to_string().contains("another stack is running"), "{refused}");
+        let named = format!("(process {})", std::process::id());
+        let refused = refused.to_string();
+        assert!(refused.contains("another stack is running") && refused.contains(&named), "{refused}");
         drop(first);
         assert!(own(folder.path()).is_ok(), "free again");
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use champion_service::config::Secret;
 
 use super::Options;
 use crate::endpoints::Endpoints;
@@ -28,6 +29,9 @@ pub enum Ports {
 pub(super) const MIRROR: &str = "exchange-mirror";
 pub(super) const WAREHOUSE: &str = "embedded-warehouse";
 pub(super) const COLLECTOR: &str = "trace-collector";
+/// The variables by which a person gives the stack's warehouse a user and a password of their own.
+const WAREHOUSE_USER: &str = "CHAMPION_EMBEDDED_WAREHOUSE__AUTH__USER";
+const WAREHOUSE_PASSWORD: &str = "CHAMPION_EMBEDDED_WAREHOUSE__AUTH__PASSWORD";
 const STAGES: [&str; 4] = ["scraper", "parser", "parquet-writer", "clickhouse-loader"];
 const ORCHESTRATOR: &str = "orchestrator";
 
@@ -43,6 +47,26 @@ pub(super) fn order(options: &Options) -> Vec<&'static str> {
     services.extend(STAGES);
     services.push(ORCHESTRATOR);
     services
+}
+
+/// Returns the password of the stack's own warehouse: the person's, or the data folder's; none for a warehouse elsewhere.
+///
+/// The services get it in their environment, which other users of the machine cannot read, as they can arguments.
+///
+/// # Errors
+/// Fails when the data folder's cannot be read or made.
+pub(super) fn password(options: &Options) -> anyhow::Result<Option<Secret>> {
+    if options.warehouse_url.is_some() {
+        return Ok(None);
+    }
+    match std::env::var(WAREHOUSE_PASSWORD) {
+        Ok(password) if !password.is_empty() => Ok(Some(Secret::new(password))),
+        _ => {
+            let made = crate::password::read_or_make(&options.data);
+            let file = crate::password::path(&options.data);
+            made.map(Some).with_context(|| format!("cannot keep the warehouse's password in {}", file.display()))
+        }
+    }
 }
 
 /// Returns the prefix of a service's variables: `parquet-writer` is `CHAMPION_PARQUET_WRITER`.
@@ -64,6 +88,7 @@ pub(super) fn variables(
     options: &Options,
     endpoints: &Endpoints,
     collector: &str,
+    password: Option<&Secret>,
 ) -> anyhow::Result<Vec<(String, String)>> {
     let prefix = prefix(service);
     let mut variables = Vec::new();
@@ -79,7 +104,12 @@ pub(super) fn variables(
     }
     match service {
         MIRROR => {}
-        WAREHOUSE => set("ENGINE__DATA", in_data("warehouse")),
+        WAREHOUSE => {
+            set("ENGINE__DATA", in_data("warehouse"));
+            if let Some(password) = password {
+                set("AUTH__PASSWORD", password.expose().to_owned());
+            }
+        }
         COLLECTOR => {
             set("SERVER__GRPC_LISTEN", collector.to_owned());
             set("WAREHOUSE__URL", warehouse(options, endpoints)?);
@@ -102,6 +132,12 @@ pub(super) fn variables(
             }
         }
         other => anyhow::bail!("no plan for {other}"),
+    }
+    if let (Some(password), COLLECTOR | "clickhouse-loader") = (password, service) {
+        set("WAREHOUSE__PASSWORD", password.expose().to_owned());
+        if let Ok(user) = std::env::var(WAREHOUSE_USER) {
+            set("WAREHOUSE__USER", user);
+        }
     }
     if service != MIRROR && service != COLLECTOR {
         variables.extend(otlp(options, collector));

@@ -28,7 +28,9 @@ pub(super) async fn wait(child: &mut Child, data: &Path, deadline: Duration) -> 
         if let Some(status) = child.has_ended() {
             // Its last lines are still on their way into the log.
             tokio::time::sleep(LOOK_EVERY * 5).await;
-            bail!("{} ended with {status} before it was ready:\n{}", child.name(), child.last_words());
+            let words = child.last_words();
+            let remedy = if words.contains("Address already in use") { PORT_TAKEN } else { "" };
+            bail!("{} ended with {status} before it was ready:\n{words}{remedy}", child.name());
         }
         if let Some(endpoint) = read(&file)
             && is_ready(&endpoint).await
@@ -41,6 +43,10 @@ pub(super) async fn wait(child: &mut Child, data: &Path, deadline: Duration) -> 
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
+
+/// What to do about a port that somebody has.
+const PORT_TAKEN: &str = "\nanother process has that port: `ss -ltnp` or `lsof -nP -iTCP -sTCP:LISTEN` names it; end it, or \
+                          start with --ports auto";
 
 fn read(file: &Path) -> Option<Endpoint> {
     serde_json::from_slice(&std::fs::read(file).ok()?).ok()

@@ -33,7 +33,7 @@ impl Store {
         let configuration = folder.join("engine.xml");
         let users = folder.join("users.xml");
         fs::create_dir_all(&tables).map_err(failed(&tables))?;
-        fs::write(&users, users_xml(limits, external)).map_err(failed(&users))?;
+        fs::write(&users, users_xml(engine, limits, external)).map_err(failed(&users))?;
         fs::write(&configuration, engine_xml(engine, &users)).map_err(failed(&configuration))?;
         Ok(Self { tables, configuration, _lock: lock })
     }
@@ -79,7 +79,7 @@ fn describe(file: &mut File) -> io::Result<()> {
 /// The server part: small caches and pools, because the process shares a small machine with nine others.
 fn engine_xml(engine: &EngineSection, users: &Path) -> String {
     let cache = engine.cache_mebibytes * 1024 * 1024;
-    let memory = engine.memory_mebibytes * 1024 * 1024;
+    let memory = engine.memory_mebibytes << 20;
     format!(
         "<clickhouse>
   <users_config>{users}</users_config>
@@ -97,8 +97,14 @@ fn engine_xml(engine: &EngineSection, users: &Path) -> String {
 }
 
 /// The one user the engine knows: who may ask is decided before the engine, what may be reached here.
-fn users_xml(limits: &LimitsSection, external: bool) -> String {
+///
+/// Memory is bound three times: a statement's by the profile, the user's, who is all statements, likewise, and the whole
+/// engine's with its caches in the server part. 0 would mean no limit, also of time, so it is
+/// below the least value a client may set.
+fn users_xml(engine: &EngineSection, limits: &LimitsSection, external: bool) -> String {
     let seconds = limits.query_seconds;
+    let answer = limits.answer_bytes();
+    let (one, all) = (limits.query_memory_mebibytes << 20, engine.memory_mebibytes << 20);
     let (grants, fixed) =
         if external { (String::new(), [].as_slice()) } else { (inward_grants(), FIXED_SETTINGS.as_slice()) };
     let constraints: String = fixed.iter().map(|name| format!("\n      <{name}><readonly/></{name}>")).collect();
@@ -106,8 +112,14 @@ fn users_xml(limits: &LimitsSection, external: bool) -> String {
         "<clickhouse>
   <profiles><default>
     <max_execution_time>{seconds}</max_execution_time>
+    <max_memory_usage>{one}</max_memory_usage>
+    <max_memory_usage_for_user>{all}</max_memory_usage_for_user>
     <constraints>
-      <max_execution_time><max>{seconds}</max></max_execution_time>{constraints}
+      <max_execution_time><min>1</min><max>{seconds}</max></max_execution_time>
+      <max_memory_usage><min>1</min><max>{one}</max></max_memory_usage>
+      <max_result_bytes><min>1</min><max>{answer}</max></max_result_bytes>
+      <max_memory_usage_for_user><readonly/></max_memory_usage_for_user>
+      <max_untracked_memory><readonly/></max_untracked_memory>{constraints}
     </constraints>
   </default></profiles>
   <users><default>

@@ -1,6 +1,6 @@
 //! Who asks: one user, one password, in any of the ways ClickHouse takes them.
 
-use http::{HeaderMap, header};
+use http::HeaderMap;
 
 use super::parameters::Fields;
 use crate::config::AuthSection;
@@ -10,13 +10,8 @@ use crate::exception::{Code, Exception};
 ///
 /// # Errors
 ///
-/// `ACCESS_DENIED` (403) for a foreign web page, `REQUIRED_PASSWORD` (401) without credentials when some are needed,
-/// `AUTHENTICATION_FAILED` (403) with wrong ones.
+/// `REQUIRED_PASSWORD` (401) without credentials when some are needed, `AUTHENTICATION_FAILED` (403) with wrong ones.
 pub(super) fn check(expected: &AuthSection, headers: &HeaderMap, fields: &Fields) -> Result<(), Exception> {
-    if expected.password.is_empty() && is_from_a_foreign_page(headers) {
-        let text = "Requests of web pages from elsewhere are refused while there is no password";
-        return Err(Exception::new(Code::ACCESS_DENIED, text));
-    }
     let (user, password) = given(headers, fields)?;
     if user.is_none() && password.is_none() && !expected.password.is_empty() {
         return Err(Exception::new(Code::REQUIRED_PASSWORD, "A user name and a password are required"));
@@ -29,19 +24,6 @@ pub(super) fn check(expected: &AuthSection, headers: &HeaderMap, fields: &Fields
     }
     let text = format!("{user}: Authentication failed: password is incorrect, or there is no user with such name");
     Err(Exception::new(Code::AUTHENTICATION_FAILED, text))
-}
-
-/// Tells whether a browser sent the request for a page that does not come from this machine: loopback keeps other machines
-/// out, but not the pages a person looks at.
-fn is_from_a_foreign_page(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    let host = origin.to_str().ok().and_then(|origin| url::Url::parse(origin).ok());
-    let host = host.as_ref().and_then(url::Url::host);
-    !host.is_some_and(|host| match host {
-        url::Host::Domain(name) => name == "localhost",
-        url::Host::Ipv4(address) => address.is_loopback(),
-        url::Host::Ipv6(address) => address.is_loopback(),
-    })
 }
 
 type Credentials = (Option<String>, Option<String>);

@@ -11,8 +11,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request as HttpRequest, State};
-use axum::response::Response;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use champion_service::{HttpGuard, HttpRefusal};
 use http::{HeaderMap, Method, StatusCode, header};
 use rand::RngExt;
 use tokio::sync::oneshot;
@@ -28,12 +30,16 @@ use crate::request::Request;
 use parameters::Fields;
 use respond::Responder;
 
+/// The methods of the interface; all but the last two only read.
+pub(crate) const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::PUT];
+
 /// What every request of the interface uses.
 pub(crate) struct Interface {
     pub(crate) shared: Arc<Shared>,
     pub(crate) pool: Pool,
     pub(crate) auth: AuthSection,
     pub(crate) limits: LimitsSection,
+    pub(crate) guard: HttpGuard,
     pub(crate) running: Arc<Mutex<HashSet<String>>>,
 }
 
@@ -47,7 +53,24 @@ pub(crate) fn router(interface: Arc<Interface>) -> Router {
         .fallback(unknown)
         // Bodies have bounds of their own (`limits.*`).
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::clone(&interface), admit))
         .with_state(interface)
+}
+
+/// Refuses what is for another server or was sent by a page of another site, before anything of it is read, in the form of
+/// ClickHouse's errors.
+async fn admit(State(interface): State<Arc<Interface>>, request: HttpRequest, next: Next) -> Response {
+    match interface.guard.check(request.method(), request.uri(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal @ HttpRefusal::Method(..)) => refusal.into_response(),
+        Err(refusal) => {
+            let error = Exception::new(Code::ACCESS_DENIED, &refusal);
+            interface.shared.metrics.refused(error.code());
+            let mut response = Responder::new(&interface.shared, new_tag()).exception(&error);
+            *response.status_mut() = refusal.status();
+            response
+        }
+    }
 }
 
 async fn unknown(request: HttpRequest) -> (StatusCode, String) {
@@ -71,7 +94,7 @@ impl Drop for RunningId {
 }
 
 async fn statement(State(interface): State<Arc<Interface>>, request: HttpRequest) -> Response {
-    if *request.method() == Method::GET
+    if matches!(*request.method(), Method::GET | Method::HEAD)
         && request.uri().query().is_none_or(str::is_empty)
         && !has_body(request.headers())
     {

@@ -152,7 +152,7 @@ impl Fields {
         request.session = session;
         request.query = self.query;
         request.query_id = if self.query_id.is_empty() { Uuid::now_v7().to_string() } else { self.query_id };
-        request.read_only = *method == Method::GET;
+        request.read_only = !matches!(*method, Method::POST | Method::PUT);
         request.database = request.database.or_else(|| text("x-clickhouse-database"));
         let format = request.default_format.take().filter(|format| !format.is_empty());
         request.default_format = format.or_else(|| text("x-clickhouse-format"));

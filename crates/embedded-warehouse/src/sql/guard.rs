@@ -108,10 +108,11 @@ impl Guard {
     ///
     /// Refuses with `ACCESS_DENIED` and says what.
     pub(crate) fn check(&self, sql: &str, parameters: &Parameters) -> Result<(), Exception> {
+        let tokens: Vec<_> = Lexer::new(sql.as_bytes()).collect();
+        check_resets(&tokens)?;
         if self.open {
             return Ok(());
         }
-        let tokens: Vec<_> = Lexer::new(sql.as_bytes()).collect();
         let attaches = tokens.first().is_some_and(|first| first.is_word("ATTACH"));
         let creates =
             tokens.first().is_some_and(|first| ["CREATE", "ATTACH", "REPLACE"].iter().any(|word| first.is_word(word)));
@@ -208,6 +209,16 @@ fn check_clause(token: &Token<'_>, next: Option<&Token<'_>>, after: Option<&Toke
     Ok(())
 }
 
+/// Refuses `setting = DEFAULT`: the engine checks no bound of a setting when it is put back to what the engine was built with,
+/// so that it lifts `readonly` and the limits of memory and time, whatever the profile says.
+fn check_resets(tokens: &[Token<'_>]) -> Result<(), Exception> {
+    if tokens.windows(2).any(|two| two[0].is_sign(b'=') && two[1].is_word("DEFAULT")) {
+        let text = "Setting a setting to DEFAULT is refused, because it would lift its limits: give its value, or begin a new session";
+        return Err(Exception::new(Code::READONLY, text));
+    }
+    Ok(())
+}
+
 fn refused(what: &str) -> Exception {
     let text = format!(
         "{what} is refused: the embedded warehouse reaches no files, network or programs of its host \
@@ -297,6 +308,26 @@ mod tests {
             "CREATE DICTIONARY d (a UInt64) PRIMARY KEY a SOURCE(EXECUTABLE(command 'id')) LAYOUT(FLAT())",
         ] {
             assert_eq!(guard().check(sql, &Parameters::default()).unwrap_err().code(), Code::ACCESS_DENIED, "{sql}");
+        }
+    }
+
+    #[test]
+    fn no_setting_is_put_back_to_what_the_engine_was_built_with() {
+        let open = Guard::new("", "", true);
+        for sql in [
+            "SET readonly = DEFAULT",
+            "SET readonly/**/==default",
+            "INSERT INTO t SETTINGS `readonly` = DEFAULT SELECT 1",
+            "SELECT 1 SETTINGS max_threads = 1, max_memory_usage = DEFAULT",
+        ] {
+            for guard in [&guard(), &open] {
+                assert_eq!(guard.check(sql, &Parameters::default()).unwrap_err().code(), Code::READONLY, "{sql}");
+            }
+        }
+        for sql in
+            ["CREATE TABLE t (a Int8 DEFAULT 1)", "SELECT 'a = DEFAULT', `default` = `DEFAULT`", "SET ROLE DEFAULT"]
+        {
+            assert!(guard().check(sql, &Parameters::default()).is_ok(), "{sql}");
         }
     }
 

@@ -36,9 +36,10 @@ impl Kind {
     }
 
     fn of(first: &Token<'_>) -> Self {
-        const WORDS: [(&str, Kind); 18] = [
+        const WORDS: [(&str, Kind); 19] = [
             ("SELECT", Kind::Select),
             ("WITH", Kind::Select),
+            ("FROM", Kind::Select),
             ("INSERT", Kind::Insert),
             ("SHOW", Kind::Show),
             ("DESCRIBE", Kind::Show),
@@ -79,6 +80,8 @@ pub(crate) struct Statement {
     pub(crate) streams: bool,
     /// It is an insert whose data follows the text.
     pub(crate) takes_data: bool,
+    /// It asks, or changes nothing but its own connection.
+    pub(crate) only_reads: bool,
 }
 
 /// What a text turned out to be.
@@ -139,7 +142,13 @@ fn whole(text: &[u8], tokens: &[Token<'_>]) -> Result<Statement, Exception> {
         streams: kind == Kind::Select && !tokens.iter().any(is_one_document),
         changes_session: kind == Kind::Set || creates_temporary || is_begin,
         takes_data: false,
+        only_reads: matches!(kind, Kind::Select | Kind::Show | Kind::Set) && !has_companions(tokens),
     })
+}
+
+/// Tells whether other statements hang on to this one (`SET … PARALLEL WITH DROP …`).
+fn has_companions(tokens: &[Token<'_>]) -> bool {
+    tokens.windows(2).any(|two| two[0].is_word("PARALLEL") && two[1].is_word("WITH"))
 }
 
 /// Words that make an answer one document, whatever its format.
@@ -232,6 +241,7 @@ fn insert(text: &[u8], end: usize, seen: &[Token<'_>], format: &[u8]) -> Result<
         streams: false,
         changes_session: false,
         takes_data: true,
+        only_reads: false,
     })
 }
 
@@ -346,6 +356,39 @@ mod tests {
         assert_eq!(statement.kind, Kind::Insert);
         let input = parse(b"INSERT INTO t SELECT a FROM input('a Int8') FORMAT CSV 1", true);
         assert_eq!(input.unwrap_err().code(), Code::NOT_IMPLEMENTED);
+    }
+
+    #[test]
+    fn what_only_reads_is_told_from_what_writes() {
+        let only_reads = |text: &str| match parse(text.as_bytes(), true).unwrap() {
+            Parsed::Whole(statement) | Parsed::Insert(statement, _) => statement.only_reads,
+            Parsed::Incomplete => panic!("{text}"),
+        };
+        for text in [
+            "SELECT 1",
+            "WITH 1 AS x SELECT x",
+            "(SELECT 1)",
+            "FROM t SELECT a",
+            "SHOW TABLES",
+            "DESC t",
+            "SET a = 1",
+            "USE d",
+        ] {
+            assert!(only_reads(text), "{text}");
+        }
+        for text in [
+            "INSERT INTO t SELECT 1",
+            "INSERT INTO t VALUES (1)",
+            "WITH 1 AS x INSERT INTO t SELECT x",
+            "/* SELECT */ DROP TABLE t",
+            "SET a = 1 PARALLEL WITH DROP TABLE t",
+            "USE d parallel /**/ with DROP TABLE t",
+            "SYSTEM FLUSH LOGS",
+            "KILL QUERY WHERE 1",
+            "OPTIMIZE TABLE t",
+        ] {
+            assert!(!only_reads(text), "{text}");
+        }
     }
 
     #[test]

@@ -9,4 +9,8 @@ mod http;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod support;

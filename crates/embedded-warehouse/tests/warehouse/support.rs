@@ -93,6 +93,13 @@ impl Warehouse {
         wait_until("the warehouse ends", || child.try_wait().unwrap()).await
     }
 
+    /// Returns the most memory it has held since its start, in mebibytes.
+    pub(crate) fn peak_mebibytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    }
+
     /// Starts a second process on the same folder and returns its exit code and what it wrote.
     pub(crate) fn second(&self) -> (Option<i32>, String) {
         let output = command(&self.data, &self.library, &[]).stdout(Stdio::piped()).output().unwrap();
@@ -169,6 +176,15 @@ fn command(data: &Path, library: &Path, settings: &[(String, String)]) -> Comman
         .env("RUST_LOG", "info,champion_embedded_warehouse=debug")
         .envs(settings.iter().map(|(name, value)| (format!("{PREFIX}{name}"), value)));
     command
+}
+
+/// Starts a process with settings that it has to refuse and returns what it wrote; `None` when there is no engine.
+pub(crate) fn refused_start(settings: &[(&str, &str)]) -> Option<String> {
+    let (library, folder) = (engine()?, TempDir::new().unwrap());
+    let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let output = command(folder.path(), &library, &settings).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -12,8 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::any;
-use champion_service::Shutdown;
+use champion_service::{HttpGuard, Shutdown, guarded};
+use http::Method;
 use prometheus::Registry;
 
 pub(crate) use wire::{Wire, Wires};
@@ -81,12 +83,22 @@ fn read_rules(file: &Path) -> Result<Vec<fault::Rule>, Error> {
     fault::parse(&text).map_err(|error| unusable(error.to_string()))
 }
 
-/// Returns the routes: the mirror's own, and the exchanges' for all else.
-pub(crate) fn router(mirror: Arc<Mirror>) -> Router {
-    Router::new()
+/// What the mirror takes at all: reading, and setting and lifting faults. What an exchange does not take it is asked for
+/// with POST or DELETE is answered as the exchange does.
+pub(crate) const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::DELETE];
+
+/// Largest list of fault rules that is taken, in bytes.
+const MOST_RULE_BYTES: usize = 1 << 20;
+
+/// Returns the routes: the mirror's own, and the exchanges' for all else, behind the guard: a page that a person looks at
+/// must neither set faults nor use them up nor read what was asked.
+pub(crate) fn router(mirror: Arc<Mirror>, guard: HttpGuard) -> Router {
+    let router = Router::new()
         .route("/__fault", any(control::faults))
         .route("/__requests", any(control::requests))
         .route("/__sessions", any(control::sessions))
         .fallback(exchange::serve)
-        .with_state(mirror)
+        .layer(DefaultBodyLimit::max(MOST_RULE_BYTES))
+        .with_state(mirror);
+    guarded(router, guard)
 }

@@ -39,7 +39,7 @@ async fn udiff(rule: Value) -> String {
 /// Sends a request on a bare socket and returns what comes until the connection ends.
 async fn raw(mirror: &Running, path: &str) -> (Vec<u8>, Option<std::io::Error>) {
     let mut socket = tokio::net::TcpStream::connect(&mirror.base["http://".len()..]).await.expect("a connection");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nUser-Agent: Mozilla/5.0\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: Mozilla/5.0\r\n\r\n");
     socket.write_all(request.as_bytes()).await.expect("sent");
     let mut received = Vec::new();
     let error = socket.read_to_end(&mut received).await.err();

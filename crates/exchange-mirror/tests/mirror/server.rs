@@ -123,7 +123,8 @@ async fn a_path_that_climbs_is_refused() {
     let mirror = start(|_| {}).await;
     for path in ["/nsearchives.nseindia.com/../../etc/passwd", "/nsearchives.nseindia.com/%2e%2e/%2e%2e/etc/passwd"] {
         let mut socket = tokio::net::TcpStream::connect(&mirror.base["http://".len()..]).await.expect("a connection");
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nUser-Agent: Mozilla/5.0\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: Mozilla/5.0\r\nConnection: close\r\n\r\n");
         socket.write_all(request.as_bytes()).await.expect("sent");
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.expect("an answer");
@@ -171,4 +172,38 @@ async fn metrics_stand_at_zero_from_the_start_and_count() {
     assert!(text.contains("champion_exchange_mirror_faults_total{kind=\"bad_chunk\"} 0"), "{text}");
     assert_eq!(get(format!("http://{admin}/readyz")).await, "ready\n");
     running.abort();
+}
+
+#[tokio::test]
+async fn promise_33_a_web_page_neither_sets_faults_nor_uses_them_up_nor_reads_what_was_asked() {
+    let mirror = start(|config| config.server.host_names = vec!["mirror.internal".to_owned()]).await;
+    mirror.fault(serde_json::json!({"path": "*sec_bhavdata*", "kind": "not_found", "count": 1})).await;
+    let rule = r#"{"path": "*", "kind": "not_found", "count": "forever"}"#;
+    for (name, value, status) in [
+        ("host", "evil.example", 421),
+        ("host", "nsearchives.nseindia.com.evil.example", 421),
+        ("sec-fetch-site", "cross-site", 403),
+        ("sec-fetch-site", "same-site", 403),
+        ("origin", "https://evil.example", 403),
+    ] {
+        for (method, path) in [
+            ("POST", "/__fault"),
+            ("DELETE", "/__fault"),
+            ("GET", "/__requests"),
+            ("DELETE", "/__sessions"),
+            ("GET", FULL),
+        ] {
+            let method = method.parse::<reqwest::Method>().expect("a method");
+            let request = mirror.client.request(method.clone(), format!("{}{path}", mirror.base)).header(name, value);
+            let answer = request.body(rule).send().await.expect("an answer");
+            assert_eq!(answer.status(), status, "{name}: {value}: {method} {path}");
+        }
+    }
+    let named = mirror.client.get(format!("{}/__requests", mirror.base)).header("host", "mirror.internal:8980");
+    assert_eq!(named.send().await.expect("an answer").status(), 200);
+    let long = format!("[{}]", vec![rule; 30_000].join(","));
+    let answer = mirror.client.post(format!("{}/__fault", mirror.base)).body(long).send().await.expect("an answer");
+    assert_eq!(answer.status(), 413);
+    assert_eq!(mirror.requests().await["total"], 0);
+    assert_eq!((mirror.fetch(FULL).await.0, mirror.fetch(FULL).await.0), (404, 200), "the one rule that was set, once");
 }

@@ -39,6 +39,8 @@ pub(crate) fn configured(url: &str, database: &str) -> Config {
     config.warehouse.url = url.to_owned();
     config.warehouse.database = database.to_owned();
     config.warehouse.user = std::env::var("CHAMPION_WAREHOUSE_USER").unwrap_or_default();
+    // The tests' spans are of a fixed day.
+    config.warehouse.retention_days = 0;
     config.batch.interval_milliseconds = 20;
     config
 }

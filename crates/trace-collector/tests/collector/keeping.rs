@@ -105,3 +105,48 @@ async fn a_warehouse_that_comes_late_or_loses_its_tables_gets_every_span() {
     wait_until("all three are counted", || async { collector.counter("written", "") == 3 }).await;
     collector.stop().await;
 }
+
+#[tokio::test]
+async fn spans_go_when_they_are_old_also_from_tables_that_were_made_without_an_age() {
+    let Some(warehouse) = Warehouse::start() else { return };
+    let mut config = configured(&warehouse.url, &warehouse.database);
+    let collector = Collector::start(config.clone()).await;
+    over_http(collector.http, "s", vec![span("old")]).await;
+    wait_until("the old span is kept", || async { warehouse.spans().await == 1 }).await;
+    collector.stop().await;
+    let now = "INSERT INTO otel_traces (Timestamp, TraceId, SpanName) SELECT now64(9), 'new', 'new'";
+    warehouse.client().query(now).execute().await.expect("a valid statement");
+
+    config.warehouse.retention_days = 30;
+    let collector = Collector::start(config.clone()).await;
+    wait_until("the old span is gone", || async { warehouse.spans().await == 1 }).await;
+    let left: String =
+        warehouse.client().query("SELECT SpanName FROM otel_traces").fetch_one().await.expect("a valid query");
+    assert_eq!(left, "new");
+    let lookup = "SELECT count() FROM otel_traces_trace_id_ts WHERE TraceId != 'new'";
+    wait_until("it is gone from the lookup too", || async {
+        warehouse.client().query(lookup).fetch_one::<u64>().await.is_ok_and(|count| count == 0)
+    })
+    .await;
+    collector.stop().await;
+
+    // A change of the age is one, and the same again is none: it would read every part.
+    let ages = async || {
+        let sql = "SELECT extract(engine_full, 'toIntervalDay\\((.*)\\) SETTINGS'), (SELECT count() FROM system.mutations WHERE \
+                   database = currentDatabase()) FROM system.tables WHERE database = currentDatabase() AND name = 'otel_traces'";
+        warehouse.client().query(sql).fetch_one::<(String, u64)>().await.expect("a valid query")
+    };
+    let (age, changes) = ages().await;
+    assert_eq!(age, "30");
+    for (days, expected, changed) in [(30, "30", false), (7, "7", true), (0, "", true)] {
+        config.warehouse.retention_days = days;
+        let before = ages().await.1;
+        let collector = Collector::start(config.clone()).await;
+        wait_until("the tables are there", || collector.is_ready()).await;
+        let (age, after) = ages().await;
+        assert_eq!(age, expected);
+        assert!(changed || (before == after && after == changes), "{before} {after}");
+        collector.stop().await;
+    }
+    warehouse.drop_database().await;
+}

@@ -86,3 +86,24 @@ async fn what_is_no_export_is_refused_with_the_status_that_says_why() {
     assert_eq!(collector.counter("received", "http"), 0);
     collector.stop().await;
 }
+
+#[tokio::test]
+async fn promise_33_a_web_page_writes_no_span() {
+    let collector = Collector::start(alone()).await;
+    let url = format!("http://{}/v1/traces", collector.http);
+    let client = reqwest::Client::new();
+    for (name, value, status) in [
+        ("host", "evil.example", 421),
+        ("sec-fetch-site", "cross-site", 403),
+        ("origin", "null", 403),
+        ("sec-fetch-mode", "cors", 200),
+    ] {
+        let request = client.post(&url).header("content-type", "application/x-protobuf").header(name, value);
+        assert_eq!(request.send().await.expect("an answer").status(), status, "{name}: {value}");
+    }
+    let preflight = client.request(reqwest::Method::OPTIONS, &url).send().await.expect("an answer");
+    assert_eq!(preflight.status(), 405);
+    assert_eq!(client.get(&url).send().await.expect("an answer").status(), 405);
+    assert_eq!(collector.counter("received", "http"), 0);
+    collector.stop().await;
+}
