@@ -53,8 +53,7 @@ fn promise_35_kill_9_of_up_leaves_no_child_and_the_next_start_works_and_truncate
 #[test]
 fn promise_35_a_process_that_stays_is_named_with_what_to_do() {
     let data = tempfile::tempdir().expect("a temporary folder");
-    let mut stack = Stack::builder().data(data.path()).start();
-    let stuck = stack.pid("parser");
+    let stack = Stack::builder().data(data.path()).start();
     let start = || {
         let mut command = std::process::Command::new(programs::binary("champion"));
         command.args(["up", "--ports", "auto", "--quiet", "--data"]).arg(data.path());
@@ -65,17 +64,24 @@ fn promise_35_a_process_that_stays_is_named_with_what_to_do() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("another stack") && said.contains(&format!("process {}", stack.up_pid())), "{said}");
 
-    // A process that is stopped sees no end of anything.
-    signal("-STOP", stuck);
-    stack.kill();
-    let (code, said) = start();
-    signal("-KILL", stuck);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(
-        said.contains(&format!("parser (process {stuck})")) && said.contains(&format!("kill -9 {stuck}")),
-        "{said}"
-    );
     drop(stack);
+
+    // A service of the list that has lost its lifeline, as one that hangs in the system has.
+    let mut left = std::process::Command::new(programs::binary("champion-parser"))
+        .env("CHAMPION_PARSER__SERVER__GRPC_LISTEN", "127.0.0.1:0")
+        .env("CHAMPION_PARSER__SERVER__ADMIN__LISTEN", "127.0.0.1:0")
+        .env("CHAMPION_PARSER__LAKE__FOLDER", data.path().join("lake"))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("the parser starts");
+    let pid = left.id();
+    let list = serde_json::json!([{"name": "parser", "pid": pid}]).to_string();
+    std::fs::write(data.path().join("processes.json"), list).expect("ours");
+    let (code, said) = start();
+    signal("-KILL", pid);
+    let _ = left.wait();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&format!("parser (process {pid})")) && said.contains(&format!("kill -9 {pid}")), "{said}");
     let stack = Stack::builder().data(data.path()).start();
     assert_eq!(stack.value("SELECT 1"), "1");
 }
