@@ -47,7 +47,7 @@ impl Grpc {
 impl LoaderService for Grpc {
     async fn load(&self, request: Request<LoadRequest>) -> Result<Response<LoadResponse>, Status> {
         let deadline = self.deadline(&request);
-        let LoadRequest { run_id, curated, quarantine } = request.into_inner();
+        let LoadRequest { run_id, curated, quarantine, fencing_token } = request.into_inner();
         let named = |reference| parse_reference::<CuratedKey>("curated", reference);
         let named = curated.iter().map(named).collect::<Result<Vec<_>, WireError>>()?;
         let set_aside = |reference| {
@@ -55,7 +55,7 @@ impl LoaderService for Grpc {
             Ok(SetAside { key, sha256 })
         };
         let refused = quarantine.iter().map(set_aside).collect::<Result<Vec<_>, WireError>>()?;
-        let run = Run { run_id, trace_id: context::current_trace_id() };
+        let run = Run { run_id, trace_id: context::current_trace_id(), fencing_token };
         let receipts = self
             .loader
             .load_named(&named, &refused, &run, deadline)
@@ -73,7 +73,7 @@ impl LoaderService for Grpc {
             from: optional("from_date", &request.from_date)?,
             to: optional("to_date", &request.to_date)?,
         };
-        let run = Run { run_id: request.run_id, trace_id: context::current_trace_id() };
+        let run = Run { run_id: request.run_id, trace_id: context::current_trace_id(), fencing_token: 0 };
         let outcome = self
             .loader
             .reconcile(&scope, request.repair, &run, deadline)

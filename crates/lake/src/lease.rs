@@ -292,6 +292,21 @@ impl Lease {
     }
 }
 
+/// Lets orchestrators lead one after the other, for tests of what is refused to the earlier ones.
+///
+/// # Errors
+/// [`LakeError::Store`] when the store fails.
+#[cfg(feature = "testing")]
+pub async fn lead_times(lake: &Lake, times: u64) -> Result<(), LakeError> {
+    for _ in 0..times {
+        let mut candidate = Candidate::new(lake, ORCHESTRATOR, String::new(), Duration::MAX).await?;
+        if let Look::Taken(lease) = candidate.look().await? {
+            lease.end().await;
+        }
+    }
+    Ok(())
+}
+
 fn present(path: PathBuf) -> std::io::Result<Presence> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent)?;

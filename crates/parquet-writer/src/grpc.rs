@@ -35,10 +35,10 @@ impl Grpc {
 #[async_trait]
 impl WriterService for Grpc {
     async fn write(&self, request: Request<WriteRequest>) -> Result<Response<WriteResponse>, Status> {
-        let WriteRequest { run_id, staged_keys } = request.into_inner();
+        let WriteRequest { run_id, staged_keys, fencing_token } = request.into_inner();
         let key = |key: &String| parse_name::<StagedKey>("staged_keys", key);
         let keys = staged_keys.iter().map(key).collect::<Result<Vec<_>, WireError>>()?;
-        let run = Run { run_id, trace_id: context::current_trace_id() };
+        let run = Run { run_id, trace_id: context::current_trace_id(), fencing_token };
         let written = self.publisher.write_keys(&keys, &run).await.map_err(status)?;
         Ok(Response::new(WriteResponse { written: written.into_iter().map(WireWritten::from).collect() }))
     }

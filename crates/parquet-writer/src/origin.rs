@@ -19,6 +19,7 @@ impl Publisher {
     /// [`WriteError`]: the first key that could not be traced to its source, else that of
     /// [`write_all`](Self::write_all).
     pub async fn write_keys(&self, keys: &[StagedKey], run: &Run) -> Result<Vec<Written>, WriteError> {
+        self.lake().check_fencing_token(run.fencing_token).await?;
         let mut files: HashMap<(RawSource, u32), Vec<(usize, StagedKey)>> = HashMap::new();
         for (position, key) in keys.iter().enumerate() {
             files.entry((key.source, key.decoder)).or_default().push((position, *key));

@@ -27,6 +27,8 @@ pub struct Run {
     pub run_id: String,
     /// The run's trace, 32 hex digits.
     pub trace_id: Option<String>,
+    /// The epoch of the orchestrator that drives the run; 0 for an operator's own call.
+    pub fencing_token: u64,
 }
 
 /// The outcome of one write.
@@ -127,7 +129,11 @@ impl Publisher {
             return Ok(unchanged(&manifest));
         }
         let turn = self.lake.turn(&Manifest::key_of(staged)).await?;
-        let outcome = self.write_alone(staged, run, &turn).await;
+        // The turn may have been long in coming: whoever asked may lead no longer.
+        let outcome = match self.lake.check_fencing_token(run.fencing_token).await {
+            Ok(()) => self.write_alone(staged, run, &turn).await,
+            Err(superseded) => Err(superseded.into()),
+        };
         turn.end().await;
         outcome
     }

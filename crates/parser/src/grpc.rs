@@ -29,8 +29,9 @@ impl ParserGrpc {
 #[async_trait]
 impl wire::parser_service_server::ParserService for ParserGrpc {
     async fn parse(&self, request: Request<wire::ParseRequest>) -> Result<Response<wire::ParseResponse>, Status> {
-        let wire::ParseRequest { run_id, raw_key, again } = request.into_inner();
+        let wire::ParseRequest { run_id, raw_key, again, fencing_token } = request.into_inner();
         let raw: RawKey = parse_name("raw_key", &raw_key)?;
+        self.parser.check_fencing_token(fencing_token).await.map_err(|error| status(&raw, &error))?;
         let parse = self.parser.parse(&run_id, &raw, again).await.map_err(|error| status(&raw, &error))?;
         Ok(Response::new(parse.into()))
     }

@@ -105,6 +105,14 @@ impl Parser {
         Ok(Parse::Parsed { report, reused: false })
     }
 
+    /// Checks that a call is made for the orchestrator that leads.
+    ///
+    /// # Errors
+    /// [`ParseError::Lake`] when it is not, or when the lake does not say.
+    pub async fn check_fencing_token(&self, token: u64) -> Result<(), ParseError> {
+        Ok(self.lake.check_fencing_token(token).await?)
+    }
+
     /// Returns the report of an earlier parse while everything it names is there and of these bytes.
     async fn done_before(&self, report_key: &str, raw: &RawKey) -> Result<Option<Report>, LakeError> {
         let Some(bytes) = self.lake.get(report_key).await? else { return Ok(None) };

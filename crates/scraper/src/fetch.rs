@@ -111,6 +111,14 @@ impl Fetcher {
         Ok(Self { store: RawStore::new(lake, clock.clone()), exchange, almanac, clock, metrics, in_flight, lately })
     }
 
+    /// Checks that a call is made for the orchestrator that leads.
+    ///
+    /// # Errors
+    /// [`FetchError::Lake`] when it is not, or when the lake does not say.
+    pub async fn check_fencing_token(&self, token: u64) -> Result<(), FetchError> {
+        Ok(self.store.check_fencing_token(token).await?)
+    }
+
     /// Fetches one report, or tells why there is none.
     ///
     /// # Errors

@@ -35,7 +35,10 @@ impl Scraper {
 impl wire::scraper_service_server::ScraperService for Scraper {
     async fn fetch(&self, request: Request<wire::FetchRequest>) -> Result<Response<wire::FetchResponse>, Status> {
         let deadline = Deadline::after(Instant::now(), time_allowed(request.metadata(), self.longest_fetch));
-        let request = FetchRequest::try_from(request.into_inner())?;
+        let message = request.into_inner();
+        let fencing_token = message.fencing_token;
+        let request = FetchRequest::try_from(message)?;
+        self.fetcher.check_fencing_token(fencing_token).await.map_err(|error| status(&request, &error))?;
         let fetch = self.fetcher.fetch(&request, deadline).await.map_err(|error| status(&request, &error))?;
         Ok(Response::new(fetch.into()))
     }

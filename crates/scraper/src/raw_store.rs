@@ -27,6 +27,11 @@ impl RawStore {
         Self { lake, clock }
     }
 
+    /// Checks that a call is made for the orchestrator that leads.
+    pub(crate) async fn check_fencing_token(&self, token: u64) -> Result<(), LakeError> {
+        self.lake.check_fencing_token(token).await
+    }
+
     /// Waits until no other process on the lake downloads the report.
     pub(crate) async fn turn(
         &self,

@@ -32,6 +32,8 @@ pub struct Run {
     pub run_id: String,
     /// The run's trace, 32 hex digits.
     pub trace_id: Option<String>,
+    /// The epoch of the orchestrator that drives the run; 0 for an operator's own call.
+    pub fencing_token: u64,
 }
 
 /// What the warehouse holds of one artifact now.
@@ -146,6 +148,7 @@ impl Loader {
             return Ok(());
         }
         let _permit = self.permit(deadline).await?;
+        self.lake.check_fencing_token(run.fencing_token).await?;
         let mut outcome = Ok(());
         for file in refused {
             let load = || quarantine::load(&self.lake, &self.warehouse, file, run, (self.clock)(), deadline);
@@ -228,6 +231,8 @@ impl Loader {
             sessions = count,
         );
         let delivery = async {
+            // The permit may have been long in coming: whoever asked may lead no longer.
+            self.lake.check_fencing_token(run.fencing_token).await?;
             match shelf {
                 Shelf::Current => self.deliver(table, artifacts, anew, run, deadline).await,
                 Shelf::History => self.deliver_late(table, artifacts, run, deadline).await,

@@ -24,6 +24,7 @@ impl Loader {
         run: &Run,
         deadline: Deadline,
     ) -> Result<Vec<Receipt>, LoadError> {
+        self.lake.check_fencing_token(run.fencing_token).await?;
         let now = (self.clock)();
         let reads: Vec<_> =
             curated.iter().map(|(key, sha256)| manifest::of_content(&self.lake, *key, *sha256, now)).collect();

@@ -83,7 +83,11 @@ impl World {
     }
 
     pub(crate) async fn load(&self, artifacts: &[CuratedArtifact]) -> Result<Vec<Receipt>, LoadError> {
-        let run = Run { run_id: "r1".to_owned(), trace_id: Some("0af7651916cd43dd8448eb211c80319c".to_owned()) };
+        let run = Run {
+            run_id: "r1".to_owned(),
+            trace_id: Some("0af7651916cd43dd8448eb211c80319c".to_owned()),
+            ..Run::default()
+        };
         self.loader.load(artifacts, &[], &run, deadline(60)).await
     }
 

@@ -24,7 +24,7 @@ async fn refuse(world: &World, source: &str, decoder: u32, lines: &[&str]) -> Qu
 }
 
 async fn load(world: &World, refused: &[QuarantineArtifact]) -> Result<(), LoadError> {
-    let run = Run { run_id: "r1".to_owned(), trace_id: None };
+    let run = Run { run_id: "r1".to_owned(), trace_id: None, ..Run::default() };
     let set_aside = |rows: &QuarantineArtifact| {
         let ArtifactRef { key, sha256, .. } = &rows.artifact;
         SetAside { key: key.parse().expect("a key of the quarantine"), sha256: *sha256 }

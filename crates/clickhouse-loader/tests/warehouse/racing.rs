@@ -95,6 +95,7 @@ async fn promise_03_two_service_processes_race_and_load_once_in_effect() {
         for service in [&one, &two] {
             for artifact in [&first, &second] {
                 let request = LoadRequest {
+                    fencing_token: 0,
                     run_id: "race".to_owned(),
                     curated: vec![(&artifact.artifact).into()],
                     quarantine: Vec::new(),

@@ -31,7 +31,7 @@ async fn loaded(world: &World, table: Table) -> Vec<CuratedArtifact> {
 }
 
 async fn reconcile(world: &World, repair: bool) -> Reconciliation {
-    let run = Run { run_id: "repair".to_owned(), trace_id: None };
+    let run = Run { run_id: "repair".to_owned(), trace_id: None, ..Run::default() };
     // One table is enough where one was damaged.
     let scope = Scope { table: Some(TABLE), ..Scope::default() };
     world.loader.reconcile(&scope, repair, &run, deadline(60)).await.expect("compared")

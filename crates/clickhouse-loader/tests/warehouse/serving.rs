@@ -1,6 +1,7 @@
 //! The service as its callers see it.
 
-use champion_clickhouse_loader::{Config, SPEC, run};
+use champion_clickhouse_loader::{Config, Run, SPEC, run};
+use champion_lake::{Candidate, Look, ORCHESTRATOR};
 use champion_proto::loader::v1::loader_service_client::LoaderServiceClient;
 use champion_proto::loader::v1::{LoadRequest, MigrateRequest, ReconcileRequest};
 use champion_service::{Listeners, ServerConfig, Shutdown};
@@ -33,8 +34,12 @@ async fn the_service_migrates_by_itself_loads_and_stops() {
 
     let channel = Endpoint::from_shared(address).expect("a URL").connect().await.expect("the service listens");
     let mut client = LoaderServiceClient::new(channel);
-    let request =
-        LoadRequest { quarantine: Vec::new(), run_id: "r1".to_owned(), curated: vec![(&artifact.artifact).into()] };
+    let request = LoadRequest {
+        fencing_token: 0,
+        quarantine: Vec::new(),
+        run_id: "r1".to_owned(),
+        curated: vec![(&artifact.artifact).into()],
+    };
     let first = client.load(request.clone()).await.expect("loaded").into_inner().receipts;
     assert_eq!((first[0].rows, first[0].already_loaded, first[0].table.as_str()), (20, false, "raw_equity_ohlc"));
     let second = client.load(request).await.expect("nothing to do").into_inner().receipts;
@@ -52,6 +57,31 @@ async fn the_service_migrates_by_itself_loads_and_stops() {
 
     shutdown.trigger();
     service.await.expect("no panic").expect("an orderly stop");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn promise_47_for_a_superseded_orchestrator_nothing_is_loaded() {
+    let Some(world) = World::start().await else { return };
+    let table = champion_market_data::Table::EquityDelivery;
+    let day = date("2025-02-24");
+    let artifact = world.curate(table, day, 1, &rows(table, day, 0..20, 3)).await;
+    for _ in 0..2 {
+        let lasts = std::time::Duration::ZERO;
+        let candidate = Candidate::new(&world.lake, ORCHESTRATOR, String::new(), lasts).await;
+        if let Look::Taken(lease) = candidate.expect("a candidate").look().await.expect("an answer") {
+            lease.end().await;
+        }
+    }
+    let deadline = champion_retry::Deadline::after(std::time::Instant::now(), std::time::Duration::from_secs(60));
+    let of = |fencing_token| Run { run_id: "r1".to_owned(), fencing_token, ..Run::default() };
+    let artifacts = [artifact];
+    let error = world.loader.load(&artifacts, &[], &of(1), deadline).await.expect_err("it does not lead");
+    assert!(error.to_string().starts_with("superseded by orchestrator epoch 2"), "{error}");
+    assert_eq!(error.kind(), champion_service::ErrorKind::Precondition);
+    assert_eq!(world.one::<u64>("SELECT count() FROM {db}.equity_delivery").await, 0);
+    world.loader.load(&artifacts, &[], &of(2), deadline).await.expect("it leads");
+    assert_eq!(world.one::<u64>("SELECT count() FROM {db}.equity_delivery").await, 20);
     world.stop().await;
 }
 

@@ -6,6 +6,7 @@ mod disk;
 mod faults;
 mod power;
 
+pub use crate::lease::lead_times;
 pub use faults::{Fault, Faults, Leaves};
 pub use power::{PowerCut, Syncs};
 

@@ -42,7 +42,6 @@ pub(crate) struct Stages {
 pub(crate) struct Caller<'a> {
     pub(crate) run_id: &'a str,
     /// The epoch of the orchestrator that calls.
-    #[expect(dead_code, reason = "the stages' requests have no field for it yet")]
     pub(crate) fencing_token: u64,
     /// Ends waits between attempts; a call in progress comes to its end.
     pub(crate) stop: &'a CancellationToken,
@@ -91,6 +90,7 @@ impl Stages {
             exchange: exchange.to_string(),
             trade_date: trade_date.to_string(),
             recheck,
+            fencing_token: caller.fencing_token,
         };
         let response = self
             .scraper
@@ -106,8 +106,9 @@ impl Stages {
         raw: &RawArtifact,
         again: bool,
     ) -> Result<ParseAnswer, StageError> {
-        let request =
-            parser::ParseRequest { run_id: caller.run_id.to_owned(), raw_key: raw.artifact.key.clone(), again };
+        let Caller { run_id, fencing_token, .. } = caller;
+        let raw_key = raw.artifact.key.clone();
+        let request = parser::ParseRequest { run_id: run_id.to_owned(), raw_key, again, fencing_token };
         let response = self
             .parser
             .ask(&self.patience, caller, request, |mut client, request| async move { client.parse(request).await })
@@ -124,6 +125,7 @@ impl Stages {
         let request = writer::WriteRequest {
             run_id: caller.run_id.to_owned(),
             staged_keys: staged.iter().map(|staged| staged.artifact.key.clone()).collect(),
+            fencing_token: caller.fencing_token,
         };
         let response = self
             .writer
@@ -143,6 +145,7 @@ impl Stages {
             run_id: caller.run_id.to_owned(),
             curated: curated.iter().map(|curated| (&curated.artifact).into()).collect(),
             quarantine: quarantine.iter().map(|rows| (&rows.artifact).into()).collect(),
+            fencing_token: caller.fencing_token,
         };
         let response = self
             .loader

@@ -48,7 +48,8 @@ pub(crate) fn publisher(lake: Lake, registry: &Registry) -> Publisher {
 }
 
 pub(crate) fn run(id: &str) -> Run {
-    Run { run_id: id.to_owned(), trace_id: Some("0af7651916cd43dd8448eb211c80319c".to_owned()) }
+    let trace_id = Some("0af7651916cd43dd8448eb211c80319c".to_owned());
+    Run { run_id: id.to_owned(), trace_id, ..Run::default() }
 }
 
 pub(crate) fn date(text: &str) -> TradeDate {

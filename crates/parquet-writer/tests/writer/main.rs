@@ -3,6 +3,7 @@
 mod believed;
 mod damage;
 mod faults;
+mod fencing;
 mod harness;
 mod power;
 mod rivals;

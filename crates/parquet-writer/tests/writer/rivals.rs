@@ -114,7 +114,11 @@ async fn write(url: String, staged: Vec<StagedArtifact>) -> WriteResponse {
     let channel = Endpoint::from_shared(url).expect("a URL").connect().await.expect("the writer listens");
     let mut client = WriterServiceClient::new(channel);
     let staged_keys = staged.into_iter().map(|staged| staged.artifact.key).collect();
-    client.write(WriteRequest { run_id: "r1".to_owned(), staged_keys }).await.expect("written").into_inner()
+    client
+        .write(WriteRequest { run_id: "r1".to_owned(), staged_keys, fencing_token: 0 })
+        .await
+        .expect("written")
+        .into_inner()
 }
 
 #[tokio::test]

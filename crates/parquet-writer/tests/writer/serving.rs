@@ -24,7 +24,7 @@ async fn the_service_starts_with_its_default_file_names_a_wrong_field_and_stops(
     let mut client = WriterServiceClient::new(channel);
     let empty = client.write(WriteRequest::default()).await.expect("nothing to do").into_inner();
     assert!(empty.written.is_empty());
-    let request = WriteRequest { run_id: "r1".to_owned(), staged_keys: vec!["raw/x".to_owned()] };
+    let request = WriteRequest { run_id: "r1".to_owned(), staged_keys: vec!["raw/x".to_owned()], fencing_token: 0 };
     let status = client.write(request).await.expect_err("no key of a staged table");
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().starts_with("field staged_keys is invalid: expected staged/<table>/"), "{status}");

@@ -35,7 +35,7 @@ pub(crate) type Client = ParserServiceClient<ServiceChannel>;
 pub(crate) struct Parser {
     pub(crate) client: Client,
     pub(crate) faults: Faults,
-    lake: Lake,
+    pub(crate) lake: Lake,
     registry: Registry,
     folder: TempDir,
     shutdown: Shutdown,
@@ -63,7 +63,7 @@ pub(crate) async fn start() -> Parser {
 
 /// Calls `Parse`.
 pub(crate) async fn parse(mut client: Client, raw_key: String) -> Result<Outcome, Status> {
-    let request = ParseRequest { again: false, run_id: "run-1".to_owned(), raw_key };
+    let request = ParseRequest { again: false, run_id: "run-1".to_owned(), raw_key, fencing_token: 0 };
     Ok(client.parse(request).await?.into_inner().outcome.expect("an outcome"))
 }
 

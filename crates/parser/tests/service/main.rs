@@ -2,6 +2,7 @@
 
 mod believed;
 mod disk_faults;
+mod fencing;
 mod files;
 mod harness;
 

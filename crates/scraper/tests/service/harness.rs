@@ -66,6 +66,7 @@ pub(crate) fn request(dataset: &str, date: &str) -> FetchRequest {
         dataset: dataset.to_owned(),
         exchange: "nse".to_owned(),
         trade_date: date.to_owned(),
+        fencing_token: 0,
     }
 }
 

@@ -7,6 +7,7 @@ mod copies;
 mod disk_faults;
 mod exchange;
 mod faults;
+mod fencing;
 mod harness;
 mod mirror;
 mod rechecks;
