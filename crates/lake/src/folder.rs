@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::LakeError;
-use crate::store::{Lake, io_failed};
+use crate::store::{Entry, Lake, io_failed, path_of};
 
 /// A file that a write left behind when its process died.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,15 @@ pub struct Leftover {
     pub path: String,
     /// Its length in bytes.
     pub bytes: u64,
+}
+
+/// What was found of crashed writes, and what could not be looked into.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// The files, sorted by path.
+    pub files: Vec<Leftover>,
+    /// Files and folders that cannot be read, with the reason; the others were looked at all the same.
+    pub unreadable: Vec<(String, String)>,
 }
 
 /// The folder of a lake.
@@ -99,40 +108,90 @@ impl Folder {
         .await
     }
 
-    fn leftovers(&self, older_than: Duration) -> io::Result<Vec<Leftover>> {
-        let before = SystemTime::now().checked_sub(older_than).unwrap_or(SystemTime::UNIX_EPOCH);
-        let mut found = Vec::new();
-        let mut folders = vec![self.path.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder)? {
-                let entry = entry?;
-                let kind = entry.file_type()?;
-                if kind.is_dir() {
-                    folders.push(entry.path());
-                } else if kind.is_file() && is_temporary(&entry.file_name().to_string_lossy()) {
-                    // A write that is finished in this moment takes its file away.
-                    let Ok(metadata) = entry.metadata() else { continue };
-                    if metadata.modified()? < before {
-                        let path = entry.path();
-                        let path = path.strip_prefix(&self.path).unwrap_or(&path).to_string_lossy().into_owned();
-                        found.push(Leftover { path, bytes: metadata.len() });
+    /// Lists the files below a key whose names are keys, in no order; the others are named in the log.
+    pub(crate) async fn entries(self: &Arc<Self>, below: &str) -> io::Result<Vec<Entry>> {
+        let this = Arc::clone(self);
+        let below = below.to_owned();
+        blocking(move || {
+            let (mut found, mut folders) = (Vec::new(), vec![below]);
+            while let Some(folder) = folders.pop() {
+                for entry in std::fs::read_dir(this.path.join(&folder))? {
+                    let entry = entry?;
+                    let name = entry.file_name();
+                    let key = name.to_str().map(|name| format!("{folder}/{name}"));
+                    let Some(key) = key.filter(|key| path_of(key).is_ok()) else {
+                        tracing::warn!(folder, name = %name.to_string_lossy(), "a file whose name is no key is passed over");
+                        continue;
+                    };
+                    let metadata = match entry.metadata() {
+                        // A file that is replaced or removed in this moment.
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                        metadata => metadata?,
+                    };
+                    if metadata.is_dir() {
+                        folders.push(key);
+                    } else if metadata.is_file() && !is_temporary(&name.to_string_lossy()) {
+                        found.push(Entry { key, bytes: metadata.len(), modified: metadata.modified()?.into() });
                     }
                 }
             }
+            Ok(found)
+        })
+        .await
+    }
+
+    fn leftovers(&self, older_than: Duration) -> Leftovers {
+        let before = SystemTime::now().checked_sub(older_than).unwrap_or(SystemTime::UNIX_EPOCH);
+        let mut found = Leftovers::default();
+        let mut folders = vec![self.path.clone()];
+        while let Some(folder) = folders.pop() {
+            if let Err(error) = self.leftovers_in(&folder, before, &mut found.files, &mut folders) {
+                // A folder that was removed in this moment holds nothing.
+                if error.kind() != io::ErrorKind::NotFound {
+                    found.unreadable.push((self.relative(&folder), error.to_string()));
+                }
+            }
         }
-        found.sort_by(|one, other| one.path.cmp(&other.path));
-        Ok(found)
+        found.files.sort_by(|one, other| one.path.cmp(&other.path));
+        found
+    }
+
+    fn leftovers_in(
+        &self,
+        folder: &Path,
+        before: SystemTime,
+        files: &mut Vec<Leftover>,
+        folders: &mut Vec<PathBuf>,
+    ) -> io::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() && is_temporary(&entry.file_name().to_string_lossy()) {
+                // A write that is finished in this moment takes its file away.
+                let Ok(metadata) = entry.metadata() else { continue };
+                if metadata.modified()? < before {
+                    files.push(Leftover { path: self.relative(&entry.path()), bytes: metadata.len() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn relative(&self, path: &Path) -> String {
+        path.strip_prefix(&self.path).unwrap_or(path).to_string_lossy().into_owned()
     }
 }
 
 impl Lake {
-    /// Finds what writes left behind when their processes died, sorted by path; nothing on an object store.
+    /// Finds what writes left behind when their processes died; nothing on an object store.
     ///
     /// # Errors
-    /// [`LakeError::Store`] when the folder cannot be read.
-    pub async fn leftovers(&self, older_than: Duration) -> Result<Vec<Leftover>, LakeError> {
-        let Some(folder) = self.folder.clone() else { return Ok(Vec::new()) };
-        blocking(move || folder.leftovers(older_than)).await.map_err(|error| io_failed("list", "leftovers", error))
+    /// [`LakeError::Store`] when the search is cut off. A folder that cannot be read is named and passed over.
+    pub async fn leftovers(&self, older_than: Duration) -> Result<Leftovers, LakeError> {
+        let Some(folder) = self.folder.clone() else { return Ok(Leftovers::default()) };
+        blocking(move || Ok(folder.leftovers(older_than))).await.map_err(|error| io_failed("list", "leftovers", error))
     }
 
     /// Removes a leftover; one that has gone is fine.
@@ -166,7 +225,9 @@ fn sync_entry(path: &Path) -> io::Result<()> {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
@@ -177,19 +238,34 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn promise_44_a_file_whose_name_is_no_key_hides_no_other() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let lake = Lake::open_folder(folder.path()).expect("a lake");
+        for key in ["curated/t/a.parquet", "curated/t/u/b.parquet"] {
+            lake.publish(key, Bytes::from("whole")).await.expect("published");
+        }
+        for name in [&b"c\xff.parquet"[..], b"d\x1b.parquet"] {
+            let stray = folder.path().join("curated/t").join(std::ffi::OsStr::from_bytes(name));
+            std::fs::write(stray, b"stray").expect("the folder is ours");
+        }
+        assert_eq!(lake.list("curated").await.expect("listed"), ["curated/t/a.parquet", "curated/t/u/b.parquet"]);
+    }
+
+    #[tokio::test]
     async fn what_a_crashed_write_leaves_is_listed_nowhere_and_found_when_it_is_old() {
         let folder = tempfile::tempdir().expect("a folder");
         let lake = Lake::open_folder(folder.path()).expect("a lake");
         lake.publish("curated/t/a.parquet", Bytes::from("whole")).await.expect("published");
         std::fs::write(folder.path().join("curated/t/a.parquet#1"), b"who").expect("the folder is ours");
         assert_eq!(lake.list("curated").await.expect("listed"), ["curated/t/a.parquet"]);
-        assert!(lake.leftovers(Duration::from_secs(3600)).await.expect("an answer").is_empty());
-        let found = lake.leftovers(Duration::ZERO).await.expect("an answer");
+        assert!(lake.leftovers(Duration::from_secs(3600)).await.expect("an answer").files.is_empty());
+        let found = lake.leftovers(Duration::ZERO).await.expect("an answer").files;
         assert_eq!(found, [Leftover { path: "curated/t/a.parquet#1".to_owned(), bytes: 3 }]);
         lake.publish("curated/t/a.parquet", Bytes::from("newer")).await.expect("a leftover is in nobody's way");
         lake.remove_leftover(&found[0]).await.expect("removed");
         lake.remove_leftover(&found[0]).await.expect("an absent one is fine");
-        assert!(lake.leftovers(Duration::ZERO).await.expect("an answer").is_empty());
+        assert!(lake.leftovers(Duration::ZERO).await.expect("an answer").files.is_empty());
         assert_eq!(lake.get("curated/t/a.parquet").await.expect("readable").as_deref(), Some(&b"newer"[..]));
     }
 }

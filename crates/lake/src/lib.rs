@@ -19,6 +19,7 @@
 mod error;
 mod folder;
 mod lease;
+mod lock_file;
 mod open;
 mod origin;
 mod register;
@@ -28,7 +29,7 @@ pub mod testing;
 mod turn;
 
 pub use error::{LakeError, LakeErrorKind};
-pub use folder::Leftover;
+pub use folder::{Leftover, Leftovers};
 pub use lease::{Candidate, Epoch, Lease, Look, ORCHESTRATOR};
 pub use open::is_bucket;
 pub use register::Change;

@@ -1,16 +1,15 @@
 //! Small values that several processes change: read, changed and written as one step.
 //!
 //! A register is what the processes on a lake must agree on, such as when a host may be asked again. On a folder a lock
-//! file per key keeps the processes of all users of that folder apart; on an object store the write is conditional on the
+//! file keeps the processes of all users of that folder apart; on an object store the write is conditional on the
 //! version that was read, and a lost race is repeated.
 
-use std::fs::{File, OpenOptions};
-use std::path::{Path as FilePath, PathBuf};
+use std::path::Path as FilePath;
 
 use bytes::Bytes;
-use champion_market_data::Sha256;
 
 use crate::LakeError;
+use crate::lock_file::{self, Kind, locked};
 use crate::store::{Lake, io_failed};
 
 /// What a change of a register comes to.
@@ -40,7 +39,7 @@ impl Lake {
         mut change: impl FnMut(Option<&Bytes>) -> Change<T> + Send,
     ) -> Result<T, LakeError> {
         if let Some(folder) = self.folder() {
-            let lock = lock_of(folder, key);
+            let lock = lock_file::path(folder, Kind::Register, key);
             // Held until the end of this function; the operating system frees it should the process die.
             let _lock = locked(lock, key).await?;
             return match change(self.get(key).await?.as_ref()) {
@@ -84,30 +83,9 @@ fn write_through(folder: &FilePath, key: &str, bytes: &[u8]) -> std::io::Result<
         std::fs::create_dir_all(parent)?;
     }
     // Only the holder of the lock writes, so one name serves.
-    let half = lock_of(folder, key).with_extension("half");
+    let half = lock_file::path(folder, Kind::Register, key).with_extension("half");
     std::fs::write(&half, bytes)?;
     std::fs::rename(&half, &target)
-}
-
-/// Lock files lie outside the zones, so that no listing sees them.
-fn lock_of(folder: &FilePath, key: &str) -> PathBuf {
-    folder.join(".locks").join(format!("{}.lock", Sha256::of(key.as_bytes())))
-}
-
-/// Waits for a lock file, off the async threads; `name` is what it is taken for.
-pub(crate) async fn locked(path: PathBuf, name: &str) -> Result<File, LakeError> {
-    let lock = move || {
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-        file.lock()?;
-        Ok(file)
-    };
-    tokio::task::spawn_blocking(lock)
-        .await
-        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-        .map_err(|error| io_failed("lock", name, error))
 }
 
 #[cfg(test)]

@@ -175,35 +175,29 @@ impl Lake {
         }
     }
 
-    /// Lists the keys below a folder, sorted.
+    /// Lists the keys below a folder, sorted. A file whose name is no key is none of the lake's and is passed over.
     ///
     /// # Errors
     /// [`LakeError::Store`] when the store fails.
     pub async fn list(&self, folder: &str) -> Result<Vec<String>, LakeError> {
-        let path = path_of(folder)?;
-        let found: Vec<_> = self.store.list(Some(&path)).try_collect().await.map_err(|source| LakeError::Store {
-            action: "list",
-            key: folder.to_owned(),
-            source,
-        })?;
-        let mut keys: Vec<String> = found.into_iter().map(|meta| meta.location.to_string()).collect();
-        keys.sort();
-        Ok(keys)
+        Ok(self.list_entries(folder).await?.into_iter().map(|entry| entry.key).collect())
     }
 
-    /// Lists what lies below a folder with length and age, sorted by key.
+    /// Lists what lies below a folder with length and age, sorted by key, as [`Lake::list`] does.
     ///
     /// # Errors
     /// [`LakeError::Store`] when the store fails.
     pub async fn list_entries(&self, folder: &str) -> Result<Vec<Entry>, LakeError> {
         let failed = |source| LakeError::Store { action: "list", key: folder.to_owned(), source };
-        let found: Vec<_> = self.store.list(Some(&path_of(folder)?)).try_collect().await.map_err(failed)?;
-        let entry = |meta: object_store::ObjectMeta| Entry {
-            key: meta.location.to_string(),
-            bytes: meta.size,
-            modified: meta.last_modified,
+        let found: Result<Vec<_>, _> = self.store.list(Some(&path_of(folder)?)).try_collect().await;
+        let mut entries: Vec<Entry> = match (found, &self.folder) {
+            (Ok(found), _) => found.into_iter().map(entry).collect(),
+            // One stray file must not hide all others.
+            (Err(object_store::Error::InvalidPath { .. }), Some(place)) => {
+                place.entries(folder).await.map_err(|error| io_failed("list", folder, error))?
+            }
+            (Err(error), _) => return Err(failed(error)),
         };
-        let mut entries: Vec<Entry> = found.into_iter().map(entry).collect();
         entries.sort_by(|one, other| one.key.cmp(&other.key));
         Ok(entries)
     }
@@ -234,6 +228,10 @@ impl Lake {
             Err(source) => Err(LakeError::Store { action: "delete", key: key.to_owned(), source }),
         }
     }
+}
+
+fn entry(meta: object_store::ObjectMeta) -> Entry {
+    Entry { key: meta.location.to_string(), bytes: meta.size, modified: meta.last_modified }
 }
 
 pub(crate) fn io_failed(action: &'static str, key: &str, error: std::io::Error) -> LakeError {

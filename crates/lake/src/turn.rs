@@ -14,7 +14,8 @@ use champion_market_data::Sha256;
 use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion};
 
 use crate::LakeError;
-use crate::register::{Change, locked};
+use crate::lock_file::{self, Kind, locked, try_locked};
+use crate::register::Change;
 use crate::store::{Lake, path_of};
 
 /// How long a lease on an object store lasts without a sign of its holder.
@@ -22,9 +23,6 @@ const LEASE: Duration = Duration::from_secs(30);
 
 /// How often a waiter looks at a lease.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// Lock files of turns on a folder. Names share them: two that meet only wait for each other.
-const LOCK_FILES: u16 = 1024;
 
 /// The right to work on a name alone, until it is ended or dropped.
 #[derive(Debug)]
@@ -47,12 +45,26 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Store`] when the store fails.
     pub async fn turn(&self, name: &str) -> Result<Turn, LakeError> {
-        let hash = Sha256::of(name.as_bytes());
-        let Some(folder) = self.folder() else { return self.lease(format!("leases/{hash}")).await };
-        let path = folder
-            .join(".locks")
-            .join(format!("turn-{}.lock", u16::from_be_bytes([hash.as_bytes()[0], hash.as_bytes()[1]]) % LOCK_FILES));
+        let Some(folder) = self.folder() else { return self.lease(lease_of(name)).await };
+        let path = lock_file::path(folder, Kind::Turn, name);
         Ok(Turn(Held::Lock { _file: locked(path, name).await? }))
+    }
+
+    /// Takes the turn of a name unless another process has it; `None` leaves the work to that one. No session's turn is
+    /// kept waiting by it, however long it lasts.
+    ///
+    /// # Errors
+    /// [`LakeError::Store`] when the store fails.
+    pub async fn only(&self, name: &str) -> Result<Option<Turn>, LakeError> {
+        if let Some(folder) = self.folder() {
+            let file = try_locked(lock_file::path(folder, Kind::Only, name), name).await?;
+            return Ok(file.map(|file| Turn(Held::Lock { _file: file })));
+        }
+        // A lease whose holder died runs out meanwhile.
+        match tokio::time::timeout(LEASE + LEASE / 2, self.lease(lease_of(name))).await {
+            Ok(turn) => turn.map(Some),
+            Err(_) => Ok(None),
+        }
     }
 
     async fn lease(&self, key: String) -> Result<Turn, LakeError> {
@@ -137,6 +149,10 @@ impl Turn {
     }
 }
 
+fn lease_of(name: &str) -> String {
+    format!("leases/{}", Sha256::of(name.as_bytes()))
+}
+
 /// The standard library seeds each of these from the operating system.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
@@ -178,6 +194,18 @@ mod tests {
     async fn only_one_of_two_lakes_on_an_object_store_has_the_turn() {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         only_one_works_at_a_time([Lake::over(Arc::clone(&store)), Lake::over(store)]).await;
+    }
+
+    #[tokio::test]
+    async fn work_that_one_process_does_is_left_to_it_until_it_is_done() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = || Lake::open_folder(folder.path()).expect("a lake");
+        let (one, other) = (open(), open());
+        let turn = one.only("collect").await.expect("an answer").expect("nobody has it");
+        assert!(other.only("collect").await.expect("an answer").is_none());
+        drop(other.turn("collect").await.expect("no turn waits for it"));
+        turn.end().await;
+        assert!(other.only("collect").await.expect("an answer").is_some());
     }
 
     #[tokio::test]

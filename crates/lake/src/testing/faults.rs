@@ -1,6 +1,6 @@
-//! A store whose n-th write fails as a disk fails.
+//! A store whose n-th write, or every read of some keys, fails as a disk fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -74,6 +74,7 @@ struct Plan {
     writes: u64,
     fail_at: Option<(u64, Fault, Leaves)>,
     fired: bool,
+    unreadable: BTreeSet<String>,
 }
 
 static FOLDERS: Mutex<BTreeMap<PathBuf, Faults>> = Mutex::new(BTreeMap::new());
@@ -90,7 +91,18 @@ impl Faults {
 
     /// Lets the `nth` write from now on fail, counted from 1, and those after it succeed.
     pub fn fail_write(&self, nth: u64, fault: Fault, leaves: Leaves) {
-        *self.plan() = Plan { writes: 0, fail_at: Some((nth, fault, leaves)), fired: false };
+        let mut plan = self.plan();
+        (plan.writes, plan.fail_at, plan.fired) = (0, Some((nth, fault, leaves)), false);
+    }
+
+    /// Lets every read of a key fail with an input/output error, as of a bad sector, until it is given free again.
+    pub fn fail_reads(&self, key: &str, fail: bool) {
+        let mut plan = self.plan();
+        if fail {
+            plan.unreadable.insert(key.to_owned());
+        } else {
+            plan.unreadable.remove(key);
+        }
     }
 
     /// Tells whether the planned fault has happened.
@@ -185,6 +197,10 @@ impl ObjectStore for FaultyStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        if !options.head && self.faults.plan().unreadable.contains(location.as_ref()) {
+            let source = Box::new(Fault::InputOutput.error());
+            return Err(object_store::Error::Generic { store: "LocalFileSystem", source });
+        }
         self.inner.get_opts(location, options).await
     }
 
