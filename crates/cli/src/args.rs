@@ -6,6 +6,7 @@ use champion_market_data::{Dataset, Exchange, Table, TradeDate};
 use clap::{Args, Parser, Subcommand};
 
 use crate::as_of::Instant;
+use crate::audit::AuditArguments;
 use crate::exit;
 use crate::metrics_demo::{self, MetricsDemoArguments};
 use crate::reconcile::ReconcileArguments;
@@ -200,7 +201,8 @@ pub enum Command {
     },
     /// Read everything stored again and say what is not as it should be
     Verify(VerifyArguments),
-    /// Remove what the lake no longer needs: published staged tables, files of crashed writes, old versions
+    /// Remove what the lake no longer needs: published staged tables, files of crashed writes, old versions,
+    /// lock files that nobody holds; the writer does it by itself, too
     Collect {
         /// Only say what would go
         #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
@@ -216,6 +218,8 @@ pub enum Command {
     /// Drive a running stack through success and trouble, so that dashboards and alerts can be seen alive
     #[command(after_help = metrics_demo::HELP)]
     MetricsDemo(MetricsDemoArguments),
+    /// Hold the newest observation of every session against what is published and loaded; exit code 3 when they differ
+    Audit(AuditArguments),
     /// Compare the lake with the warehouse; exit code 3 when differences remain
     Reconcile(ReconcileArguments),
     /// Bring the warehouse's schema to the newest version

@@ -14,8 +14,8 @@ use crate::exit::Exit;
 use crate::render::{complain, say, say_json, table};
 use crate::up::{self, Market, Ports};
 use crate::{
-    as_of, collect, compact, gaps, journal, metrics_demo, quarantine, query, reconcile, run, sources, status, trace,
-    validate, verify,
+    as_of, audit, collect, compact, gaps, journal, metrics_demo, quarantine, query, reconcile, run, sources, status,
+    trace, validate, verify,
 };
 
 /// Runs a command and returns how it ended.
@@ -73,6 +73,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Compact(options) => compact::run(&place, options).await,
         Command::Up(options) => start(&place, options).await,
         Command::MetricsDemo(options) => metrics_demo::run(&place, options).await,
+        Command::Audit(arguments) => audit::run(&place, arguments).await,
         Command::Reconcile(arguments) => reconcile::run(&place, arguments).await,
         Command::Migrate { loader } => migrate(&place, loader).await,
     }

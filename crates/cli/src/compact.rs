@@ -1,16 +1,16 @@
 //! `champion compact`: one file a month.
 
-use champion_proto::writer::v1::{CompactRequest, CompactedMonth};
+use champion_proto::writer::v1::{CompactFinding, CompactRequest, CompactResponse, CompactedMonth};
 use serde_json::json;
 
 use crate::args::{CompactArguments, Place};
 use crate::exit::Exit;
-use crate::render::{count, short_key, size, table};
+use crate::render::{count, harmless, short_key, size, table};
 
-/// Compacts the months of a range.
+/// Compacts the months of a range. A month that cannot be compacted is named and ends with its own code.
 ///
 /// # Errors
-/// Fails when the writer cannot be reached, or a month's files are not what their manifests say.
+/// Fails when the writer cannot be reached.
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) async fn run(place: &Place, options: CompactArguments) -> anyhow::Result<Exit> {
     let CompactArguments { table: of, exchange, from, to, writer } = options;
@@ -21,14 +21,25 @@ pub(crate) async fn run(place: &Place, options: CompactArguments) -> anyhow::Res
         from_month: from.clone(),
         to_month: to.unwrap_or(from),
     };
-    let months = place.writer(writer)?.compact(request).await?.into_inner().months;
+    let CompactResponse { months, findings } = place.writer(writer)?.compact(request).await?.into_inner();
+    let end = if findings.is_empty() { Exit::Done } else { Exit::Incomplete };
     if place.json {
-        println!("{}", json!({"table": of.as_str(), "months": months.iter().map(as_json).collect::<Vec<_>>()}));
-        return Ok(Exit::Done);
+        let months = months.iter().map(as_json).collect::<Vec<_>>();
+        let finding = |CompactFinding { month, key, detail }: &CompactFinding| json!({"month": month, "key": key, "detail": detail});
+        let findings = findings.iter().map(finding).collect::<Vec<_>>();
+        println!("{}", json!({"table": of.as_str(), "months": months, "findings": findings}));
+        return Ok(end);
     }
     let headers = ["month", "sessions", "rows", "bytes", "state", "key"];
     println!("{}", table(&headers, &headers[1..4], months.iter().map(row).collect()));
-    Ok(Exit::Done)
+    if !findings.is_empty() {
+        let row = |CompactFinding { month, key, detail }: &CompactFinding| {
+            vec![harmless(month), short_key(key), harmless(detail)]
+        };
+        println!("{}", table(&["month not compacted", "key", "why"], &[], findings.iter().map(row).collect()));
+        println!("{} in the way; champion verify --repair", count(findings.len() as u64));
+    }
+    Ok(end)
 }
 
 fn as_json(done: &CompactedMonth) -> serde_json::Value {

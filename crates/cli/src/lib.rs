@@ -5,6 +5,8 @@
 
 pub mod args;
 pub mod as_of;
+pub mod audit;
+mod bar;
 mod collect;
 pub mod commands;
 mod compact;
@@ -21,6 +23,8 @@ mod quarantine;
 pub mod query;
 pub mod reconcile;
 mod render;
+mod replay;
+mod replayed;
 mod run;
 mod sources;
 mod status;

@@ -1,6 +1,8 @@
 //! `champion reconcile`: compares lake and warehouse, and loads again what differs.
 
-use champion_market_data::{Table, TradeDate};
+use std::collections::BTreeSet;
+
+use champion_market_data::{Dataset, Table, TradeDate};
 use champion_proto::loader::v1::{Finding, ReconcileRequest, ReconcileResponse};
 use clap::Args;
 use serde_json::json;
@@ -8,6 +10,8 @@ use serde_json::json;
 use crate::args::Place;
 use crate::exit::Exit;
 use crate::render::{count, harmless, table};
+use crate::replay;
+use crate::run::Mode;
 
 /// Options of `champion reconcile`.
 #[derive(Debug, Args)]
@@ -51,13 +55,42 @@ pub(crate) async fn run(place: &Place, arguments: ReconcileArguments) -> anyhow:
         to_date: text(to),
         repair,
     };
-    let answer = place.patient_loader(loader)?.reconcile(request).await?.into_inner();
+    let mut answer = place.patient_loader(loader.clone())?.reconcile(request.clone()).await?.into_inner();
+    let replays = if repair { replays(&answer.findings) } else { BTreeSet::new() };
+    if !replays.is_empty() {
+        // Where the lake publishes less than was known, the raw bytes say what is so; then lake and warehouse are looked at
+        // once more, and that decides.
+        replay::all(place, &replays, &[Mode::Replay]).await;
+        let again = ReconcileRequest { repair: true, ..request };
+        answer = after_replays(answer, place.patient_loader(loader)?.reconcile(again).await?.into_inner());
+    }
     if place.json {
         println!("{}", json(&answer));
     } else {
         println!("{}", words(&answer));
     }
     Ok(exit(&answer))
+}
+
+/// Returns the sessions that a run has to make again. What another version of the loader names and this one does not know
+/// is left to that one.
+fn replays(findings: &[Finding]) -> BTreeSet<(Dataset, TradeDate)> {
+    let named = findings.iter().filter(|finding| !finding.repaired && finding.remedy == "replay");
+    named.filter_map(|finding| Some((finding.dataset.parse().ok()?, finding.trade_date.parse().ok()?))).collect()
+}
+
+/// Joins what was found before the runs and what remains after them.
+fn after_replays(before: ReconcileResponse, after: ReconcileResponse) -> ReconcileResponse {
+    let remaining: Vec<Finding> = after.findings.into_iter().filter(|finding| !finding.repaired).collect();
+    let is_same = |one: &Finding, other: &Finding| {
+        (&one.table, &one.exchange, &one.trade_date) == (&other.table, &other.exchange, &other.trade_date)
+    };
+    let gone = before.findings.into_iter().filter(|found| !remaining.iter().any(|left| is_same(left, found)));
+    let mut findings: Vec<Finding> = gone.map(|found| Finding { repaired: true, ..found }).collect();
+    findings.extend(remaining);
+    findings.sort_by(|one, other| (&one.table, &one.trade_date).cmp(&(&other.table, &other.trade_date)));
+    let findings_total = before.findings_total.max(findings.len() as u64);
+    ReconcileResponse { sessions: after.sessions, findings, findings_total, unrepaired: after.unrepaired }
 }
 
 /// Equal or repaired is done; differences that remain are not.
@@ -67,10 +100,10 @@ const fn exit(answer: &ReconcileResponse) -> Exit {
 
 fn json(answer: &ReconcileResponse) -> serde_json::Value {
     let finding = |found: &Finding| {
-        let Finding { table, exchange, trade_date, kind, detail, repaired } = found;
+        let Finding { table, exchange, trade_date, kind, detail, repaired, remedy, dataset } = found;
         json!({
             "table": table, "exchange": exchange, "trade_date": trade_date, "kind": kind, "detail": detail,
-            "repaired": repaired,
+            "repaired": repaired, "remedy": remedy, "dataset": dataset,
         })
     };
     json!({
@@ -87,7 +120,12 @@ fn words(answer: &ReconcileResponse) -> String {
         return format!("{sessions} sessions compared: lake and warehouse are equal");
     }
     let row = |found: &Finding| {
-        let state = if found.repaired { "repaired" } else { "remains" };
+        let state = match (found.repaired, found.remedy.as_str()) {
+            (true, _) => "repaired",
+            (false, "replay") => "remains: run it again",
+            (false, "verify") => "remains: champion verify --repair",
+            (false, _) => "remains",
+        };
         let cells = [&found.table, &found.exchange, &found.trade_date, &found.kind].map(|text| harmless(text));
         cells.into_iter().chain([harmless(&found.detail), state.to_owned()]).collect()
     };
@@ -99,8 +137,7 @@ fn words(answer: &ReconcileResponse) -> String {
     let more = answer.findings_total.saturating_sub(answer.findings.len() as u64);
     let more = if more == 0 { String::new() } else { format!(" ({} more not shown)", count(more)) };
     let (total, remain) = (count(answer.findings_total), count(answer.unrepaired));
-    // What the lake does not publish, no repair touches.
-    let can_repair = answer.findings.iter().any(|found| found.kind != "extra");
+    let can_repair = answer.findings.iter().any(|found| matches!(found.remedy.as_str(), "load" | "replay"));
     let hint = if can_repair && answer.findings.iter().all(|found| !found.repaired) {
         "; --repair loads what the lake publishes again"
     } else {
@@ -121,6 +158,8 @@ mod tests {
             kind: "differs".to_owned(),
             detail: "49 rows in place of 50\u{1b}[2J".to_owned(),
             repaired,
+            remedy: "load".to_owned(),
+            dataset: "full_bhavcopy".to_owned(),
         };
         let unrepaired = u64::from(!repaired);
         ReconcileResponse { sessions: 1_250, findings: vec![finding], findings_total: 1, unrepaired }
@@ -135,6 +174,19 @@ mod tests {
         );
         assert_eq!(exit(&answer(false)).code(), 3);
         assert_eq!(json(&answer(false))["findings"][0]["kind"], "differs");
+    }
+
+    #[test]
+    fn promise_42_what_a_run_was_to_put_right_is_repaired_only_where_the_look_after_it_finds_nothing() {
+        let mut before = answer(false);
+        before.findings[0].remedy = "replay".to_owned();
+        assert_eq!(replays(&before.findings).len(), 1);
+        assert!(words(&before).contains("remains: run it again"));
+        let equal = ReconcileResponse { sessions: 1_250, ..ReconcileResponse::default() };
+        let healed = after_replays(before.clone(), equal);
+        assert_eq!((exit(&healed), healed.findings[0].repaired, healed.findings_total), (Exit::Done, true, 1));
+        let still = after_replays(before.clone(), before);
+        assert_eq!((exit(&still), still.findings.len(), still.unrepaired), (Exit::Incomplete, 1, 1));
     }
 
     #[test]

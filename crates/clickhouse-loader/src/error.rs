@@ -105,6 +105,9 @@ pub enum LoadError {
         /// The session.
         trade_date: TradeDate,
     },
+    /// Whoever asked for an audit is no longer there to hear of it.
+    #[error("the caller has gone away")]
+    CallerGone,
     /// The rows cannot be encoded.
     #[error("cannot encode the insert into {table}: {source}")]
     Encode {
@@ -141,6 +144,7 @@ impl LoadError {
                 ErrorKind::Corrupt
             }
             Self::Unknown { .. } => ErrorKind::NotFound,
+            Self::CallerGone => ErrorKind::Internal,
             Self::Busy => ErrorKind::Unavailable,
             Self::Stale { .. } => ErrorKind::Precondition,
             Self::Ambiguous { .. } => ErrorKind::Invalid,

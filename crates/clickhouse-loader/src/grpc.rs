@@ -5,8 +5,10 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use champion_market_data::artifact::{CuratedKey, QuarantineKey};
+use champion_proto::loader::v1::audit_response::Event;
 use champion_proto::loader::v1::loader_service_server::{LoaderService, LoaderServiceServer};
 use champion_proto::loader::v1::{
+    AuditDifference, AuditProgress, AuditRequest, AuditResponse, AuditSummary as WireAuditSummary,
     Finding as WireFinding, LoadRequest, LoadResponse, MigrateRequest, MigrateResponse, Receipt as WireReceipt,
     ReconcileRequest, ReconcileResponse,
 };
@@ -14,10 +16,13 @@ use champion_proto::{WireError, parse_name, parse_reference};
 use champion_retry::Deadline;
 use champion_service::ErrorKind;
 use champion_telemetry::{context, grpc};
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::mpsc;
 use tonic::{Request, Response, Status, async_trait};
-use tracing::error;
+use tracing::{Instrument, error};
 
-use crate::loader::{Loader, Receipt, Run};
+use crate::audit::{AuditEvent, AuditSummary};
+use crate::loader::{AuditScope, Loader, Receipt, Run};
 use crate::migration::Migrator;
 use crate::quarantine::SetAside;
 use crate::reconciliation::{Finding, Reconciliation, Scope};
@@ -82,6 +87,29 @@ impl LoaderService for Grpc {
         Ok(Response::new(outcome.into()))
     }
 
+    type AuditStream = BoxStream<'static, Result<AuditResponse, Status>>;
+
+    async fn audit(&self, request: Request<AuditRequest>) -> Result<Response<Self::AuditStream>, Status> {
+        let deadline = self.deadline(&request);
+        let AuditRequest { dataset, from_date, to_date } = request.into_inner();
+        let scope = AuditScope {
+            dataset: optional("dataset", &dataset)?,
+            from: optional("from_date", &from_date)?,
+            to: optional("to_date", &to_date)?,
+        };
+        let (loader, (sender, receiver)) = (self.loader.clone(), mpsc::channel(EVENTS_AHEAD));
+        let auditing = tokio::spawn(async move { loader.audit(&scope, &sender, deadline).await }.in_current_span());
+        let events = stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) });
+        let last = stream::once(async move {
+            match auditing.await {
+                Ok(Ok(summary)) => Ok(audited(summary)),
+                Ok(Err(error)) => Err(status(error.kind(), &error, "audit failed")),
+                Err(error) => Err(Status::internal(format!("the audit was cut off: {error}"))),
+            }
+        });
+        Ok(Response::new(events.map(|event| Ok(event.into())).chain(last).boxed()))
+    }
+
     async fn migrate(&self, request: Request<MigrateRequest>) -> Result<Response<MigrateResponse>, Status> {
         let deadline = self.deadline(&request);
         let state =
@@ -130,9 +158,39 @@ impl From<Finding> for WireFinding {
             kind: finding.kind.to_string(),
             detail: finding.detail.chars().take(MOST_DETAIL).collect(),
             repaired: finding.repaired,
+            remedy: finding.remedy.as_str().to_owned(),
+            dataset: finding.table.dataset().to_string(),
         }
     }
 }
+
+impl From<AuditEvent> for AuditResponse {
+    fn from(event: AuditEvent) -> Self {
+        let event = match event {
+            AuditEvent::Progress(dataset, sessions_done, sessions_total) => {
+                Event::Progress(AuditProgress { dataset: dataset.to_string(), sessions_done, sessions_total })
+            }
+            AuditEvent::Difference(found) => Event::Difference(AuditDifference {
+                dataset: found.dataset.to_string(),
+                table: found.table.map(|table| table.to_string()).unwrap_or_default(),
+                exchange: found.exchange.to_string(),
+                trade_date: found.trade_date.to_string(),
+                kind: found.kind.to_string(),
+                detail: found.detail.chars().take(MOST_DETAIL).collect(),
+                explained: found.kind.is_explained(),
+            }),
+        };
+        Self { event: Some(event) }
+    }
+}
+
+fn audited(AuditSummary { sessions, differences, explained }: AuditSummary) -> AuditResponse {
+    let summary = WireAuditSummary { sessions, differences, explained };
+    AuditResponse { event: Some(Event::Summary(summary)) }
+}
+
+/// Events of an audit that wait for a slow caller.
+const EVENTS_AHEAD: usize = 64;
 
 /// Parses a field whose absence means "all".
 fn optional<T: FromStr>(field: &'static str, text: &str) -> Result<Option<T>, WireError>

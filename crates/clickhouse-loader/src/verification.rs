@@ -161,6 +161,24 @@ pub(crate) async fn contents(
     Ok(contents.collect())
 }
 
+/// Returns the sessions of which a table holds rows between two dates, deleted ones included.
+pub(crate) async fn places(
+    warehouse: &Warehouse,
+    table: Table,
+    (from, to): (&str, &str),
+    deadline: Deadline,
+) -> Result<Vec<Place>, WarehouseError> {
+    let date = table.spec().date_column;
+    let collection = table.to_string();
+    let sql = format!(
+        "SELECT DISTINCT {place} FROM {from_table} WHERE {date} BETWEEN '{from}' AND '{to}'",
+        place = Shelf::Current.sql_place(table),
+        from_table = warehouse.qualified(&collection),
+    );
+    let statement = Statement { operation: "SELECT", collection, rows: None, sql };
+    warehouse.fetch(&statement, deadline).await
+}
+
 /// Returns the years of which a table holds rows between two dates.
 pub(crate) async fn years(
     warehouse: &Warehouse,

@@ -95,6 +95,10 @@ pub struct ScheduleConfig {
     pub recheck_sessions: u32,
     /// Hour in IST from which they are asked again.
     pub recheck_hour: u32,
+    /// Hour in IST from which the datasets are audited, once a day.
+    pub audit_hour: u32,
+    /// Longest time of one audit of a dataset, in seconds.
+    pub audit_deadline_seconds: NonZeroU64,
 }
 
 impl ScheduleConfig {

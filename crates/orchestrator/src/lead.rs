@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::Error;
+use crate::audits::Audits;
 use crate::config::LeaseConfig;
 use crate::journal::Journal;
 use crate::office::{Office, OfficeError, Role, Standby, Tenure};
@@ -33,6 +34,7 @@ pub(crate) struct Leadership {
     /// What each tenure's runs are made of.
     pub(crate) parts: Parts,
     pub(crate) schedule: Schedule,
+    pub(crate) audits: Audits,
     /// Time left to runs when the process stops.
     pub(crate) grace: Duration,
 }
@@ -139,10 +141,12 @@ impl Leadership {
             let _ = first.send(());
         }
         let schedule = tokio::spawn(self.schedule.clone().keep(runs.clone(), tenure_stop.clone()));
+        let audits = tokio::spawn(self.audits.clone().keep(runs.clone(), tenure_stop.clone()));
         tokio::select! {
             () = stop.cancelled() => {
                 // Nothing begins behind the runs that are waited for.
                 let _ = schedule.await;
+                let _ = audits.await;
                 runs.stopped(self.grace).await;
             }
             () = superseded.cancelled() => {
@@ -151,6 +155,7 @@ impl Leadership {
                 // A step that is under way is another's now.
                 runs.abandoned().await;
                 let _ = schedule.await;
+                let _ = audits.await;
             }
         }
         Ok(())

@@ -9,6 +9,7 @@
 //! * `stages`: the four clients, their deadlines and the patience with them.
 //! * `gaps`: the state of every day of a range, by calendar, hour and journal. Pure.
 //! * `schedule`: what is due by the clock in India, and the loop that asks for it.
+//! * `audits`: once a day, what was observed, published and loaded held against each other by the loader.
 //! * `watch`: how many of the newest sessions are missing, counted all the time for the metrics.
 //! * `lead`: one orchestrator of a lake is active, the others stand by.
 //! * `office`: who leads, and the journal kept in step with the lake.
@@ -16,6 +17,7 @@
 //! * `journal`: runs, steps and days in SQLite, a cache of the lake; one owner a file.
 //! * `feed`: the events of a run for any number of clients.
 
+mod audits;
 mod clock;
 mod config;
 mod drive;

@@ -12,6 +12,7 @@ use champion_telemetry::Registry;
 use champion_telemetry::grpc::ClientLayer;
 use tokio::sync::oneshot;
 
+use crate::audits::{AuditMetrics, Auditor, Audits};
 use crate::grpc::Orchestrator;
 use crate::journal::Journal;
 use crate::lead::Leadership;
@@ -62,7 +63,14 @@ pub async fn run_with_clock(
     let calendar = Calendar::nse();
     let metrics = Metrics::register(&registry, calendar.clone(), clock.clone(), &config.watch)?;
     champion_telemetry::register_disk(&registry, "journal", &config.journal.path)?;
-    let stages = Arc::new(Stages::connect(&config.stages, &config.tls, &client_layer(&registry)?)?);
+    let layer = client_layer(&registry)?;
+    let stages = Arc::new(Stages::connect(&config.stages, &config.tls, &layer)?);
+    let audits = Audits {
+        rules: config.schedule.clone(),
+        auditor: Auditor::connect(&config.stages, &config.tls, &layer, &config.schedule)?,
+        metrics: AuditMetrics::register(&registry)?,
+        clock: clock.clone(),
+    };
     let busy_timeout = Duration::from_millis(config.journal.busy_timeout_ms);
     let journal = Journal::open(&config.journal.path, busy_timeout).await?;
     let lake = Lake::open(&config.lake.folder)?;
@@ -99,6 +107,7 @@ pub async fn run_with_clock(
         address: address(&config, &listeners),
         parts,
         schedule,
+        audits,
         // Runs come to a stop before the server's own grace period ends, so that each client is still told why.
         grace: grace.saturating_sub(LAST_WORDS),
     };

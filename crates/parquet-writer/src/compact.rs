@@ -3,11 +3,11 @@
 //! The month stands in a zone of its own, `compacted/`, so that no glob sees a row twice: a reader takes `curated/` (every
 //! session, as it is now) or `compacted/` (whole months, as they were at the last compaction), each complete in itself.
 
-use champion_lake::{Lake, Turn};
+use champion_lake::{Lake, LakeErrorKind, Turn};
 use champion_market_data::columnar::SCHEMA_VERSION;
 use champion_market_data::{ArtifactRef, Exchange, Sha256, Table, TradeDate};
 use serde::{Deserialize, Serialize};
-use tracing::{info, info_span};
+use tracing::{info, info_span, warn};
 
 use crate::WriteError;
 use crate::manifest::Manifest;
@@ -105,6 +105,26 @@ pub struct Compacted {
     pub unchanged: bool,
 }
 
+/// What a compaction came to, by what a second look at each month found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compaction {
+    /// The months that are as they should be now, in order.
+    pub months: Vec<Compacted>,
+    /// What keeps the others from it, object by object. Their months stay as they were.
+    pub findings: Vec<MonthFinding>,
+}
+
+/// Something that keeps a month from being compacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonthFinding {
+    /// The month.
+    pub month: Month,
+    /// The object at fault.
+    pub key: String,
+    /// In a person's words.
+    pub detail: String,
+}
+
 /// Compacts months. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Compactor {
@@ -119,27 +139,36 @@ impl Compactor {
         Self { lake, encoding }
     }
 
-    /// Compacts the months of a range that have sessions, in order.
+    /// Compacts the months of a range that have sessions, in order, and looks at each again.
+    ///
+    /// A month with a session that cannot be read is not written without it: it is a finding, and the others are done.
     ///
     /// # Errors
-    /// [`WriteError`] for the first month that fails; the months before it are done.
+    /// [`WriteError`] when the lake gives nobody a turn.
     pub async fn compact(
         &self,
         (table, exchange): (Table, Exchange),
         (from, to): (Month, Month),
         run_id: &str,
-    ) -> Result<Vec<Compacted>, WriteError> {
-        let mut done = Vec::new();
+    ) -> Result<Compaction, WriteError> {
+        let mut outcome = Compaction::default();
         let mut month = from;
         while month <= to {
-            let key = month_key(table, exchange, month);
-            let turn = self.lake.turn(&key).await?;
-            let outcome = self.month(table, exchange, month, run_id, &turn).await;
+            let turn = self.lake.turn(&month_key(table, exchange, month)).await?;
+            let made = self.month(table, exchange, month, run_id, &turn).await;
             turn.end().await;
-            done.extend(outcome?);
+            match made {
+                Ok(done) => outcome.months.extend(done),
+                Err(faults) => {
+                    for MonthFinding { key, detail, .. } in &faults {
+                        warn!(%table, %exchange, %month, key, detail, "month not compacted");
+                    }
+                    outcome.findings.extend(faults);
+                }
+            }
             month = month.next();
         }
-        Ok(done)
+        Ok(outcome)
     }
 
     async fn month(
@@ -149,32 +178,63 @@ impl Compactor {
         month: Month,
         run_id: &str,
         turn: &Turn,
-    ) -> Result<Option<Compacted>, WriteError> {
+    ) -> Result<Option<Compacted>, Vec<MonthFinding>> {
+        let key = month_key(table, exchange, month);
+        let fault = |detail: String| vec![MonthFinding { month, key: key.clone(), detail }];
         let sessions = self.sessions(table, exchange, month).await?;
         if sessions.is_empty() {
             return Ok(None);
         }
-        let key = month_key(table, exchange, month);
-        let manifest_key = format!("{}.manifest.json", key.trim_end_matches(".parquet"));
-        let (json, seen) = self.lake.get_seen(&manifest_key).await?;
-        // One that cannot be read is made anew.
-        let published: Option<MonthManifest> = json.as_ref().and_then(|json| serde_json::from_slice(json).ok());
-        let count = sessions.len();
-        if let Some(manifest) = published
-            && manifest.sessions == sessions
-            && manifest.writer_version == WRITER_VERSION
-            && self.lake.size(&key).await? == Some(manifest.artifact.bytes)
-        {
-            return Ok(Some(Compacted { month, artifact: manifest.artifact, sessions: count, unchanged: true }));
+        let stands = self.stands(&key, &sessions).await.map_err(|error| fault(error.to_string()))?;
+        if let Some(artifact) = stands {
+            return Ok(Some(Compacted { month, artifact, sessions: sessions.len(), unchanged: true }));
         }
-        let (bytes, rows) = self.encode(table, &sessions).await?;
+        let made = self.make(table, exchange, month, run_id, turn, &sessions).await;
+        made.map_err(|error| fault(error.to_string()))?;
+        // What was written is looked at as anybody would who comes next.
+        match self.stands(&key, &sessions).await {
+            Ok(Some(artifact)) => Ok(Some(Compacted { month, artifact, sessions: sessions.len(), unchanged: false })),
+            Ok(None) => Err(fault("it was written and is not there as written".to_owned())),
+            Err(error) => Err(fault(format!("it was written and cannot be read again: {error}"))),
+        }
+    }
+
+    /// Returns a month's file where it is whole and made of these sessions.
+    async fn stands(&self, key: &str, sessions: &[SessionFile]) -> Result<Option<ArtifactRef>, WriteError> {
+        let Some(json) = self.lake.get(&manifest_of(key)).await? else { return Ok(None) };
+        // One that cannot be read is made anew.
+        let Ok(manifest) = serde_json::from_slice::<MonthManifest>(&json) else { return Ok(None) };
+        if manifest.sessions != sessions || manifest.writer_version != WRITER_VERSION || manifest.artifact.key != key {
+            return Ok(None);
+        }
+        match self.lake.get_verified(&manifest.artifact).await {
+            Ok(_) => Ok(Some(manifest.artifact)),
+            Err(error) => match error.kind() {
+                LakeErrorKind::NotFound | LakeErrorKind::Corrupt => Ok(None),
+                LakeErrorKind::Invalid | LakeErrorKind::Unavailable => Err(error.into()),
+            },
+        }
+    }
+
+    async fn make(
+        &self,
+        table: Table,
+        exchange: Exchange,
+        month: Month,
+        run_id: &str,
+        turn: &Turn,
+        sessions: &[SessionFile],
+    ) -> Result<(), WriteError> {
+        let key = month_key(table, exchange, month);
+        let (_, seen) = self.lake.get_seen(&manifest_of(&key)).await?;
+        let (bytes, rows) = self.encode(table, sessions).await?;
         let artifact = ArtifactRef { key: key.clone(), sha256: Sha256::of(&bytes), bytes: bytes.len() as u64, rows };
         let manifest = MonthManifest {
             table,
             exchange,
             month: month.to_string(),
-            artifact: artifact.clone(),
-            sessions,
+            artifact,
+            sessions: sessions.to_vec(),
             schema_version: SCHEMA_VERSION,
             writer_version: WRITER_VERSION,
             run_id: run_id.to_owned(),
@@ -182,29 +242,50 @@ impl Compactor {
         let mut json = serde_json::to_vec_pretty(&manifest).expect("texts and numbers always serialise");
         json.push(b'\n');
         self.lake.publish(&key, bytes.into()).await?;
-        self.lake.replace(turn, &manifest_key, &seen, json.into()).await?;
-        info!(key, sessions = count, rows, "month compacted");
-        Ok(Some(Compacted { month, artifact, sessions: count, unchanged: false }))
+        self.lake.replace(turn, &manifest_of(&key), &seen, json.into()).await?;
+        info!(key, sessions = sessions.len(), rows, "month compacted");
+        Ok(())
     }
 
-    /// Returns what is published in a month, by date.
-    async fn sessions(&self, table: Table, exchange: Exchange, month: Month) -> Result<Vec<SessionFile>, WriteError> {
-        let mut sessions = Vec::new();
+    /// Returns what is published in a month, by date, or what of it cannot be read.
+    async fn sessions(
+        &self,
+        table: Table,
+        exchange: Exchange,
+        month: Month,
+    ) -> Result<Vec<SessionFile>, Vec<MonthFinding>> {
         let folder = format!("curated/{table}/exchange={exchange}/{}", month.folder());
-        for key in self.lake.list(&folder).await? {
+        let fault = |key: String, detail: String| MonthFinding { month, key, detail };
+        let listed = self.lake.list(&folder).await.map_err(|error| vec![fault(folder.clone(), error.to_string())])?;
+        let (mut sessions, mut faults) = (Vec::new(), Vec::new());
+        for key in listed {
             if !key.ends_with(".manifest.json") {
                 continue;
             }
-            let Some(json) = self.lake.get(&key).await? else { continue };
-            let manifest = Manifest::from_json(&json).map_err(|source| WriteError::Manifest { key, source })?;
-            sessions.push(SessionFile {
-                trade_date: manifest.trade_date,
-                version: manifest.version,
-                artifact: manifest.curated().artifact,
-            });
+            let json = match self.lake.get(&key).await {
+                Ok(Some(json)) => json,
+                Ok(None) => continue,
+                Err(error) => {
+                    faults.push(fault(key, error.to_string()));
+                    continue;
+                }
+            };
+            match Manifest::from_json(&json) {
+                // A copy under another key says nothing of that session.
+                Ok(manifest) if manifest.session().manifest() != key => {
+                    let detail = format!("it is the manifest of {} of {}", manifest.table, manifest.trade_date);
+                    faults.push(fault(key, detail));
+                }
+                Ok(manifest) => sessions.push(SessionFile {
+                    trade_date: manifest.trade_date,
+                    version: manifest.version,
+                    artifact: manifest.curated().artifact,
+                }),
+                Err(error) => faults.push(fault(key, error.to_string())),
+            }
         }
         sessions.sort_by_key(|session| session.trade_date);
-        Ok(sessions)
+        if faults.is_empty() { Ok(sessions) } else { Err(faults) }
     }
 
     /// Reads the sessions and writes them as one file, a row group a session: the same sessions give the same bytes.
@@ -228,6 +309,10 @@ impl Compactor {
 /// The key of a month's file, Hive-style as the curated ones.
 fn month_key(table: Table, exchange: Exchange, month: Month) -> String {
     format!("compacted/{table}/exchange={exchange}/{}/{month}.parquet", month.folder())
+}
+
+fn manifest_of(key: &str) -> String {
+    format!("{}.manifest.json", key.trim_end_matches(".parquet"))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use champion_service::config::Spec;
 use serde::{Deserialize, Serialize};
 
 use crate::collect::RetentionConfig;
+use crate::collecting::CollectConfig;
 
 /// Where the configuration comes from.
 pub const SPEC: Spec = Spec {
@@ -29,6 +30,8 @@ pub struct Config {
     pub write: WriteConfig,
     /// How long things are kept.
     pub retention: RetentionConfig,
+    /// When the lake is collected by itself.
+    pub collect: CollectConfig,
 }
 
 /// Where the bytes lie.

@@ -63,6 +63,9 @@ impl WriterService for Grpc {
     async fn collect(&self, request: Request<CollectRequest>) -> Result<Response<CollectResponse>, Status> {
         let removed = request.into_inner().remove;
         let collection = self.upkeep.collector.collect(removed).await.map_err(status)?;
+        if removed {
+            self.upkeep.collect_metrics.collected(&collection, self.upkeep.collector.now());
+        }
         Ok(Response::new(upkeep::collected(removed, collection)))
     }
 
@@ -71,7 +74,7 @@ impl WriterService for Grpc {
         let of = (parse_name("table", &table)?, parse_name("exchange", &exchange)?);
         let months = (parse_name("from_month", &from_month)?, parse_name("to_month", &to_month)?);
         let done = self.upkeep.compactor.compact(of, months, &run_id).await.map_err(status)?;
-        Ok(Response::new(CompactResponse { months: done.into_iter().map(Into::into).collect() }))
+        Ok(Response::new(done.into()))
     }
 }
 

@@ -5,10 +5,12 @@
 //! the one file of its table, exchange and trade date. The manifest is written last ([`Manifest`]); a corrected file
 //! becomes the next version and the earlier one stays readable under `history/` ([`Publisher`]).
 //!
-//! It also keeps the lake: [`verify`] finds and repairs damage, [`Collector`] removes what nobody needs, [`Compactor`] makes
+//! It also keeps the lake: [`verify`] finds and repairs damage, [`Collector`] removes what nobody needs, by hand or
+//! by itself ([`Collecting`]), [`Compactor`] makes
 //! one file of a month.
 
 mod collect;
+mod collecting;
 mod compact;
 mod config;
 mod error;
@@ -24,12 +26,13 @@ mod staged;
 mod upkeep;
 pub mod verify;
 
-pub use collect::{Collection, Collector, RetentionConfig, Tally};
-pub use compact::{Compacted, Compactor, Month, MonthManifest, SessionFile};
+pub use collect::{CollectFailure, Collection, Collector, Kind, RetentionConfig, Tally};
+pub use collecting::{CollectConfig, Collecting};
+pub use compact::{Compacted, Compaction, Compactor, Month, MonthFinding, MonthManifest, SessionFile};
 pub use config::{Config, LakeConfig, ParquetConfig, SPEC, WriteConfig};
 pub use error::WriteError;
 pub use manifest::{Manifest, Replacement};
-pub use metrics::Metrics;
+pub use metrics::{CollectMetrics, Metrics};
 pub use parquet_file::{Encoding, WRITER_VERSION};
 pub use publisher::{Publisher, Run, Written};
 pub use run::{IDENTITY, RunError, run};

@@ -9,10 +9,11 @@ use parquet::errors::ParquetError;
 use thiserror::Error;
 
 use crate::collect::Collector;
+use crate::collecting::Collecting;
 use crate::compact::Compactor;
 use crate::config::Config;
 use crate::grpc::{Grpc, GrpcServer};
-use crate::metrics::Metrics;
+use crate::metrics::{CollectMetrics, Metrics};
 use crate::parquet_file::Encoding;
 use crate::publisher::Publisher;
 use crate::upkeep::Upkeep;
@@ -50,17 +51,24 @@ pub async fn run(config: Config, listeners: Listeners, registry: Registry, shutd
     if !champion_lake::is_bucket(&config.lake.folder) {
         champion_telemetry::register_disk(&registry, "lake", &config.lake.folder)?;
     }
+    let collector = Collector::new(lake.clone(), config.retention, Utc::now);
+    let collect_metrics = CollectMetrics::register(&registry)?;
+    let collecting = Collecting::new(collector.clone(), config.collect, collect_metrics.clone());
     let upkeep = Upkeep {
         verifier: Verifier::new(lake.clone(), encoding),
-        collector: Collector::new(lake.clone(), config.retention, Utc::now),
+        collector,
+        collect_metrics,
         compactor: Compactor::new(lake.clone(), encoding),
     };
     let publisher = Publisher::new(lake, encoding, metrics, config.write.max_concurrent_artifacts, Utc::now);
     let service = GrpcServer::new(Grpc::new(publisher, upkeep)).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    Server::new(listeners, registry, &config.server)
+    let collecting = tokio::spawn(collecting.keep(shutdown.token().clone()));
+    let served = Server::new(listeners, registry, &config.server)
         .add_service(service)
         .reflection(DESCRIPTORS)
         .serve(shutdown)
-        .await?;
-    Ok(())
+        .await;
+    // What it was about to remove, the next one removes.
+    collecting.abort();
+    Ok(served?)
 }

@@ -2,13 +2,14 @@
 
 use champion_proto::writer::v1::verify_response::Event;
 use champion_proto::writer::v1::{
-    CollectResponse, Collected, CompactedMonth, Finding as WireFinding, VerifyProgress, VerifyRequest, VerifyResponse,
-    VerifySummary,
+    CollectFailure as WireCollectFailure, CollectResponse, Collected, CompactFinding, CompactResponse, CompactedMonth,
+    Finding as WireFinding, VerifyProgress, VerifyRequest, VerifyResponse, VerifySummary,
 };
 use champion_proto::{WireError, parse_name};
 
-use crate::collect::{Collection, Collector, Tally};
-use crate::compact::{Compacted, Compactor};
+use crate::collect::{CollectFailure, Collection, Collector, Tally};
+use crate::compact::{Compacted, Compaction, Compactor, MonthFinding};
+use crate::metrics::CollectMetrics;
 use crate::verify::{Finding, Sweep, SweepEvent, SweepSummary, Verifier, Zone};
 
 /// What keeps the lake whole and small.
@@ -16,6 +17,7 @@ use crate::verify::{Finding, Sweep, SweepEvent, SweepSummary, Verifier, Zone};
 pub(crate) struct Upkeep {
     pub(crate) verifier: Verifier,
     pub(crate) collector: Collector,
+    pub(crate) collect_metrics: CollectMetrics,
     pub(crate) compactor: Compactor,
 }
 
@@ -46,7 +48,7 @@ impl From<SweepEvent> for VerifyResponse {
 
 impl From<Finding> for WireFinding {
     fn from(finding: Finding) -> Self {
-        let Finding { zone, problem, key, detail, repair, moved_to, session } = finding;
+        let Finding { zone, problem, key, detail, repair, moved_to, session, remains } = finding;
         let (dataset, exchange, trade_date) = session.map_or_else(Default::default, |(dataset, exchange, date)| {
             (dataset.to_string(), exchange.to_string(), date.to_string())
         });
@@ -60,21 +62,44 @@ impl From<Finding> for WireFinding {
             dataset,
             exchange,
             trade_date,
+            remains,
         }
     }
 }
 
 /// The last event of a sweep.
 pub(crate) fn summary(summary: SweepSummary) -> VerifyResponse {
-    let SweepSummary { objects, bytes, findings, restored } = summary;
-    VerifyResponse { event: Some(Event::Summary(VerifySummary { objects, bytes, findings, restored })) }
+    let SweepSummary { objects, bytes, findings, restored, remaining } = summary;
+    VerifyResponse { event: Some(Event::Summary(VerifySummary { objects, bytes, findings, restored, remaining })) }
 }
 
 /// The answer to a collection.
 pub(crate) fn collected(removed: bool, collection: Collection) -> CollectResponse {
     let wire = |Tally { objects, bytes }| Some(Collected { objects, bytes });
-    let Collection { staged, leftovers, history } = collection;
-    CollectResponse { removed, staged: wire(staged), leftovers: wire(leftovers), history: wire(history) }
+    let Collection { staged, leftovers, history, locks, failures } = collection;
+    let failure = |CollectFailure { kind, key, reason }| WireCollectFailure { kind: kind.to_string(), key, reason };
+    CollectResponse {
+        removed,
+        staged: wire(staged),
+        leftovers: wire(leftovers),
+        history: wire(history),
+        locks: wire(locks),
+        failures_total: failures.len() as u64,
+        failures: failures.into_iter().take(MOST_FAILURES).map(failure).collect(),
+    }
+}
+
+/// Most failures of one answer, so that it stays below the size of a message; all are counted.
+const MOST_FAILURES: usize = 10_000;
+
+impl From<Compaction> for CompactResponse {
+    fn from(outcome: Compaction) -> Self {
+        let finding = |MonthFinding { month, key, detail }| CompactFinding { month: month.to_string(), key, detail };
+        Self {
+            months: outcome.months.into_iter().map(Into::into).collect(),
+            findings: outcome.findings.into_iter().map(finding).collect(),
+        }
+    }
 }
 
 impl From<Compacted> for CompactedMonth {

@@ -16,6 +16,7 @@ use crate::args::{How, Place};
 use crate::exit::Exit;
 use crate::export::print_csv;
 use crate::render::{Cell, complain, count, harmless, plain, say, say_json, shown, table};
+use crate::replayed;
 use crate::run::{self, Mode};
 
 /// One file with rows that were set aside, or refused whole by the parser, as the warehouse knows it.
@@ -225,7 +226,8 @@ pub(crate) async fn replay(place: &Place, file: &str) -> anyhow::Result<Exit> {
     let dataset: Dataset = found.dataset.parse().context("the quarantine names a dataset of a later version")?;
     let date: TradeDate = found.trade_date.parse().context("the quarantine's date")?;
     let mode = if found.set_aside.is_some() { Mode::Recheck } else { How { recheck: false, replay: true }.into() };
-    run::day(place, dataset, date, mode).await
+    let ran = run::day(place, dataset, date, mode).await?;
+    replayed::look(place, &found.source_sha256, (dataset, date), ran).await
 }
 
 /// Finds the file that a hash or the beginning of one names.

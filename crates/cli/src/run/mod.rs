@@ -11,6 +11,7 @@ use champion_service::channel::ServiceChannel;
 
 use crate::args::{How, Place};
 use crate::exit::Exit;
+use crate::failure;
 
 pub(crate) use follow::Outcome;
 
@@ -56,7 +57,15 @@ pub(crate) async fn recheck(place: &Place, dataset: Option<Dataset>, sessions: u
     let from = Calendar::nse().sessions_back(today, sessions);
     let mut end = Exit::Done;
     for dataset in Dataset::ALL.iter().filter(|known| dataset.is_none_or(|only| only == **known)) {
-        let exit = backfill(place, *dataset, (from, today), Mode::Recheck, false).await?;
+        // One dataset that cannot be asked for keeps the others from nothing.
+        let exit = match backfill(place, *dataset, (from, today), Mode::Recheck, false).await {
+            Ok(exit) => exit,
+            Err(error) => {
+                let (text, exit) = failure::explain(&error);
+                eprintln!("champion: {dataset}: {text}");
+                exit
+            }
+        };
         if end == Exit::Done {
             end = exit;
         }

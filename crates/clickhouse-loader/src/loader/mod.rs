@@ -1,5 +1,6 @@
 //! The use case: curated artifacts are in the warehouse, each exactly once in effect.
 
+mod audit;
 mod delivery;
 mod named;
 mod reconcile;
@@ -24,6 +25,8 @@ use crate::migration::Migrator;
 use crate::quarantine::{self, SetAside};
 use crate::shelf::Shelf;
 use crate::warehouse::Warehouse;
+
+pub use audit::AuditScope;
 
 /// Which run asks for a load; it stands in the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

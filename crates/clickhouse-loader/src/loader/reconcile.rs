@@ -2,22 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use champion_market_data::artifact::keys;
 use champion_market_data::{CuratedArtifact, Exchange, Table, TradeDate};
 use champion_retry::Deadline;
+use champion_service::ErrorKind;
 use tracing::{info, warn};
 
 use super::{Loader, Run};
+use crate::audit::DifferenceKind;
 use crate::curated::{self, SessionVersion};
 use crate::ledger::{Entry, Ledger};
-use crate::manifest;
-use crate::reconciliation::{self, Finding, FindingKind, Judgement, Reconciliation, Scope};
+use crate::manifest::{self, Published, Session};
+use crate::reconciliation::{self, Fault, Finding, FindingKind, Judgement, Reconciliation, Remedy, Scope};
 use crate::shelf::{Place, Shelf};
 use crate::verification::{self, Content};
 use crate::warehouse::WarehouseError;
 use crate::{LoadError, history};
 
-/// A session of one table.
-type Session = (TradeDate, Exchange);
+/// What one look at a table found.
+pub(super) struct Look {
+    pub(super) sessions: u64,
+    pub(super) published: Published,
+    pub(super) findings: Vec<Finding>,
+}
 
 /// What the warehouse holds of one table within a scope.
 #[derive(Default)]
@@ -31,8 +38,9 @@ struct Held {
 impl Loader {
     /// Compares the manifests of the lake with the ledger and the rows of the warehouse, by distinct keys and checksum.
     ///
-    /// With `repair`, tables that are gone are created anew, and what is missing or different is loaded again and
-    /// verified. What the lake does not publish is reported and stays.
+    /// With `repair`, tables that are gone are created anew, and what is missing or different is loaded again. Then the
+    /// comparison is made once more, and only what it no longer finds is repaired. What the lake does not publish is
+    /// reported and stays; so is a session whose manifest or file cannot be read, and the others are compared all the same.
     ///
     /// # Errors
     /// [`LoadError`] when the comparison cannot be made. A repair that fails is no error: its finding stays unrepaired.
@@ -50,26 +58,56 @@ impl Loader {
         }
         let mut outcome = Reconciliation::default();
         for &table in Table::ALL.iter().filter(|table| scope.table.is_none_or(|only| only == **table)) {
-            let published = manifest::published(&self.lake, table, scope, (self.clock)()).await?;
-            let held = self.held(table, scope, &published, deadline).await?;
-            let sessions: BTreeSet<Session> = published.keys().chain(held.entries.keys()).copied().collect();
-            let sessions: BTreeSet<Session> = sessions.into_iter().chain(held.sessions(scope)).collect();
-            outcome.sessions += sessions.len() as u64;
-            let mut findings = Vec::new();
-            for (trade_date, exchange) in sessions {
-                let found = self.compare(table, (trade_date, exchange), &published, &held).await?;
-                if let Some((kind, detail)) = found {
-                    warn!(%table, %exchange, %trade_date, %kind, detail, "lake and warehouse differ");
-                    findings.push(Finding { table, exchange, trade_date, kind, detail, repaired: false });
-                }
-            }
-            if repair {
-                self.repair(table, &published, &mut findings, run, deadline).await?;
+            let Look { sessions, published, mut findings } = self.look(table, scope, deadline).await?;
+            outcome.sessions += sessions;
+            if repair && !findings.is_empty() {
+                let failures = self.repair(table, &published, &mut findings, run, deadline).await;
+                let again = self.look(table, scope, deadline).await?;
+                findings = reconciliation::after_repair(findings.into_iter().zip(failures).collect(), again.findings);
             }
             outcome.findings.append(&mut findings);
         }
-        info!(sessions = outcome.sessions, findings = outcome.findings.len(), repair, "lake and warehouse compared");
+        let remaining = outcome.findings.iter().filter(|finding| !finding.repaired).count();
+        let (sessions, findings) = (outcome.sessions, outcome.findings.len());
+        info!(sessions, findings, remaining, repair, "lake and warehouse compared");
         Ok(outcome)
+    }
+
+    /// Compares one table within a scope.
+    pub(super) async fn look(&self, table: Table, scope: &Scope, deadline: Deadline) -> Result<Look, LoadError> {
+        let published = manifest::published(&self.lake, table, scope, (self.clock)()).await?;
+        let held = self.held(table, scope, &published, deadline).await?;
+        let sessions: BTreeSet<Session> = published.all().chain(held.entries.keys().copied()).collect();
+        let sessions: BTreeSet<Session> = sessions.into_iter().chain(held.sessions(scope)).collect();
+        let mut findings = Vec::new();
+        for (trade_date, exchange) in &sessions {
+            let session = (*trade_date, *exchange);
+            let fault = match self.compare(table, session, &published, &held).await {
+                Ok(fault) => fault,
+                Err(error) => Some(unreadable(error.to_string())),
+            };
+            if let Some(Fault { kind, difference, remedy, detail }) = fault {
+                warn!(%table, %exchange, %trade_date, %kind, detail, "lake and warehouse differ");
+                let (exchange, trade_date, repaired) = (*exchange, *trade_date, false);
+                findings.push(Finding { table, exchange, trade_date, kind, detail, difference, remedy, repaired });
+            }
+        }
+        Ok(Look { sessions: sessions.len() as u64, published, findings })
+    }
+
+    /// Returns the sessions of which the warehouse has rows or a ledger row.
+    pub(super) async fn loaded_sessions(
+        &self,
+        table: Table,
+        scope: &Scope,
+        deadline: Deadline,
+    ) -> Result<BTreeSet<Session>, LoadError> {
+        let from = scope.from.map_or_else(|| FIRST_DATE.to_owned(), |date| date.to_string());
+        let to = scope.to.map_or_else(|| LAST_DATE.to_owned(), |date| date.to_string());
+        let entries = or_none(Ledger::Loads.read(&self.warehouse, &[table], (&from, &to), deadline).await)?;
+        let places = or_none(verification::places(&self.warehouse, table, (&from, &to), deadline).await)?;
+        let sessions = entries.iter().filter_map(Entry::session).chain(places.iter().filter_map(session_of));
+        Ok(sessions.filter(|(date, exchange)| scope.holds(*exchange, *date)).collect())
     }
 
     /// Asks the warehouse: the ledgers in one query each, the rows a year at a time.
@@ -77,7 +115,7 @@ impl Loader {
         &self,
         table: Table,
         scope: &Scope,
-        published: &BTreeMap<Session, CuratedArtifact>,
+        published: &Published,
         deadline: Deadline,
     ) -> Result<Held, LoadError> {
         let from = scope.from.map_or_else(|| FIRST_DATE.to_owned(), |date| date.to_string());
@@ -117,10 +155,10 @@ impl Loader {
         table: Table,
         (from, to): (&str, &str),
         held: &Held,
-        published: &BTreeMap<Session, CuratedArtifact>,
+        published: &Published,
         deadline: Deadline,
     ) -> Result<BTreeSet<i32>, LoadError> {
-        let known = published.keys().chain(held.entries.keys()).map(|(date, _)| date.month().0);
+        let known = published.all().chain(held.entries.keys().copied()).map(|(date, _)| date.month().0);
         let stored = or_none(verification::years(&self.warehouse, table, (from, to), deadline).await)?;
         Ok(known.chain(stored).collect())
     }
@@ -129,28 +167,39 @@ impl Loader {
         &self,
         table: Table,
         session: Session,
-        published: &BTreeMap<Session, CuratedArtifact>,
+        published: &Published,
         held: &Held,
-    ) -> Result<Option<(FindingKind, String)>, LoadError> {
+    ) -> Result<Option<Fault>, LoadError> {
         let (date, exchange) = session;
         let content = held.current.get(&(exchange.code().to_owned(), date.days_since_epoch(), 0));
-        let Some(curated) = published.get(&session) else {
+        if let Some(reason) = published.unreadable.get(&session) {
+            return Ok(Some(unreadable(reason.clone())));
+        }
+        let Some(curated) = published.sessions.get(&session) else {
             let rows = content.map_or(0, |content| content.fingerprint.rows());
-            return Ok(Some((FindingKind::Extra, format!("{rows} rows; the lake has no manifest of it"))));
+            // A writer may have been faster than the listing.
+            let now = manifest::of_session(&self.lake, table, session, (self.clock)()).await?;
+            let remedy = if self.has_raw(table, session).await? { Remedy::Replay } else { Remedy::Person };
+            let detail = format!("{rows} rows; the lake has no manifest of it");
+            let fault = Fault::new(FindingKind::Extra, DifferenceKind::LoadedWithoutPublished, remedy, detail);
+            return Ok(now.is_none().then_some(fault));
         };
         let entries: Vec<&Entry> = held.entries.get(&session).into_iter().flatten().collect();
         let found = match reconciliation::judge(curated, &entries, content) {
             Judgement::Equal => return self.compare_history(curated, held).await,
-            Judgement::Found(kind, detail) => (kind, detail),
+            Judgement::Found(fault) => fault,
             Judgement::AskFile => {
                 let file = curated::read(&self.lake, curated.clone()).await?;
                 let is_whole = content
                     .is_some_and(|held| held.fingerprint == file.fingerprint && held.keys == file.fingerprint.rows());
-                if is_whole {
-                    (FindingKind::RowsWithoutLedger, format!("{} rows", file.fingerprint.rows()))
+                let (kind, difference, detail) = if is_whole {
+                    let detail = format!("{} rows", file.fingerprint.rows());
+                    (FindingKind::RowsWithoutLedger, DifferenceKind::NotInLedger, detail)
                 } else {
-                    (FindingKind::Differs, "rows of no ledger row, other than the file's".to_owned())
-                }
+                    let detail = "rows of no ledger row, other than the file's".to_owned();
+                    (FindingKind::Differs, DifferenceKind::RowsDiffer, detail)
+                };
+                Fault::new(kind, difference, Remedy::Load, detail)
             }
         };
         // A writer and a loader may be at work: what was published in the meantime is theirs to bring.
@@ -159,11 +208,7 @@ impl Loader {
     }
 
     /// Compares the earlier versions that the lake keeps with the history table.
-    async fn compare_history(
-        &self,
-        curated: &CuratedArtifact,
-        held: &Held,
-    ) -> Result<Option<(FindingKind, String)>, LoadError> {
+    async fn compare_history(&self, curated: &CuratedArtifact, held: &Held) -> Result<Option<Fault>, LoadError> {
         if curated.version < 2 {
             return Ok(None);
         }
@@ -180,43 +225,64 @@ impl Loader {
                 (None, _) => false,
             };
             if !is_whole {
-                return Ok(Some((FindingKind::Differs, format!("the history does not hold version {}", id.version))));
+                let detail = format!("the history does not hold version {}", id.version);
+                let (kind, difference) = (FindingKind::Differs, DifferenceKind::HistoryDiffers);
+                return Ok(Some(Fault::new(kind, difference, Remedy::Load, detail)));
             }
         }
         Ok(None)
     }
 
-    /// Loads what differs again, a month at a time, and session by session where a month fails.
+    /// Tells whether the raw zone holds anything of a session.
+    async fn has_raw(&self, table: Table, (date, exchange): Session) -> Result<bool, LoadError> {
+        Ok(!self.lake.list(&keys::raw_folder(exchange, table.dataset(), date)).await?.is_empty())
+    }
+
+    /// Loads what differs again, a month at a time, and session by session where a month fails. Returns why it could not,
+    /// finding by finding; whether it helped is for the next look to say.
     async fn repair(
         &self,
         table: Table,
-        published: &BTreeMap<Session, CuratedArtifact>,
+        published: &Published,
         findings: &mut [Finding],
         run: &Run,
         deadline: Deadline,
-    ) -> Result<(), LoadError> {
-        let mut months: BTreeMap<(i32, u32), Vec<(&mut Finding, CuratedArtifact)>> = BTreeMap::new();
-        for finding in findings.iter_mut().filter(|finding| finding.kind != FindingKind::Extra) {
-            if let Some(curated) = published.get(&(finding.trade_date, finding.exchange)) {
-                months.entry(finding.trade_date.month()).or_default().push((finding, curated.clone()));
+    ) -> Vec<Option<String>> {
+        let mut failures = vec![None; findings.len()];
+        let mut months: BTreeMap<(i32, u32), Vec<(usize, CuratedArtifact)>> = BTreeMap::new();
+        for (position, finding) in findings.iter().enumerate().filter(|(_, finding)| finding.remedy == Remedy::Load) {
+            if let Some(curated) = published.sessions.get(&(finding.trade_date, finding.exchange)) {
+                months.entry(finding.trade_date.month()).or_default().push((position, curated.clone()));
             }
         }
         for (month, sessions) in months {
             let all: Vec<CuratedArtifact> = sessions.iter().map(|(_, curated)| curated.clone()).collect();
             let whole = self.load_month((Shelf::Current, table, month), all, true, run, deadline).await;
-            for (finding, curated) in sessions {
+            for (position, curated) in sessions {
                 let result = match &whole {
                     Ok(()) => Ok(()),
                     Err(_) => self.load_month((Shelf::Current, table, month), vec![curated], true, run, deadline).await,
                 };
-                match result {
-                    Ok(()) => finding.repaired = true,
-                    Err(error) => finding.detail = format!("{}; not repaired: {error}", finding.detail),
+                if let Err(error) = result {
+                    findings[position].remedy = match error.kind() {
+                        ErrorKind::NotFound => Remedy::Verify,
+                        ErrorKind::Corrupt if !matches!(error, LoadError::Mismatch { .. }) => Remedy::Verify,
+                        ErrorKind::Unavailable | ErrorKind::Deadline => Remedy::Load,
+                        ErrorKind::Corrupt | ErrorKind::Invalid | ErrorKind::Precondition | ErrorKind::Internal => {
+                            Remedy::Person
+                        }
+                    };
+                    failures[position] = Some(error.to_string());
                 }
             }
         }
-        Ok(())
+        failures
     }
+}
+
+/// What cannot be read is for the sweep of the lake to put right.
+fn unreadable(detail: String) -> Fault {
+    Fault::new(FindingKind::Unreadable, DifferenceKind::Unreadable, Remedy::Verify, detail)
 }
 
 /// The ends of the warehouse's `Date`.
@@ -234,10 +300,12 @@ fn or_none<T: Default>(answer: Result<T, WarehouseError>) -> Result<T, LoadError
 impl Held {
     /// Returns the sessions of which the table holds rows.
     fn sessions(&self, scope: &Scope) -> Vec<Session> {
-        let sessions = self.current.keys().filter_map(|(code, day, _)| {
-            let exchange = Exchange::ALL.iter().find(|exchange| exchange.code() == code)?;
-            Some((TradeDate::from_days_since_epoch(*day)?, *exchange))
-        });
+        let sessions = self.current.keys().filter_map(session_of);
         sessions.filter(|(date, exchange)| scope.holds(*exchange, *date)).collect()
     }
+}
+
+fn session_of((code, day, _): &Place) -> Option<Session> {
+    let exchange = Exchange::ALL.iter().find(|exchange| exchange.code() == code)?;
+    Some((TradeDate::from_days_since_epoch(*day)?, *exchange))
 }

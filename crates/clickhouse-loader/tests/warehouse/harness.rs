@@ -240,7 +240,7 @@ pub(crate) fn observed(version: u32) -> DateTime<Utc> {
 }
 
 /// The same hour for all sessions, unless it is before the session.
-fn observed_of(day: TradeDate, version: u32) -> DateTime<Utc> {
+pub(crate) fn observed_of(day: TradeDate, version: u32) -> DateTime<Utc> {
     let is_before = observed_then(observed(version), day, Utc::now()).is_err();
     if is_before { ist_instant(day, 18, version) } else { observed(version) }
 }

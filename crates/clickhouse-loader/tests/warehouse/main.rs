@@ -1,6 +1,7 @@
 //! The loader against a real ClickHouse.
 
 mod as_of;
+mod auditing;
 mod believed;
 mod harness;
 mod loading;

@@ -1,5 +1,6 @@
 //! Runs over real sockets: the orchestrator against stages that follow a script.
 
+mod audits;
 mod harness;
 mod operations;
 mod peers;

@@ -10,7 +10,10 @@ use champion_market_data::{
     ArtifactRef, CuratedArtifact, Dataset, Exchange, RawArtifact, RowCounts, Sha256, StagedArtifact, TradeDate,
 };
 use champion_proto::loader::v1::loader_service_server::{LoaderService, LoaderServiceServer};
-use champion_proto::loader::v1::{LoadRequest, LoadResponse, MigrateRequest, MigrateResponse, Receipt};
+use champion_proto::loader::v1::{
+    AuditRequest, AuditResponse, AuditSummary, LoadRequest, LoadResponse, MigrateRequest, MigrateResponse, Receipt,
+    audit_response,
+};
 use champion_proto::parser::v1::parser_service_server::{ParserService, ParserServiceServer};
 use champion_proto::parser::v1::{
     ParseRequest, ParseResponse, Parsed, Refused as ParseRefused, Report, parse_response,
@@ -46,6 +49,10 @@ pub(crate) enum Fate {
 #[derive(Debug, Default)]
 pub(crate) struct World {
     pub(crate) fates: BTreeMap<TradeDate, Fate>,
+    /// What an audit of a dataset finds, whether audits fail, and which were asked for.
+    pub(crate) differences: BTreeMap<String, u64>,
+    pub(crate) audits_fail: bool,
+    pub(crate) audits: Vec<String>,
     raw: BTreeSet<TradeDate>,
     staged: BTreeSet<String>,
     curated: BTreeSet<String>,
@@ -335,6 +342,21 @@ impl LoaderService for Peers {
         _request: Request<champion_proto::loader::v1::ReconcileRequest>,
     ) -> Result<Response<champion_proto::loader::v1::ReconcileResponse>, Status> {
         Err(Status::unimplemented("nobody asks this of the script"))
+    }
+
+    type AuditStream = tokio_stream::Iter<std::vec::IntoIter<Result<AuditResponse, Status>>>;
+
+    async fn audit(&self, request: Request<AuditRequest>) -> Result<Response<Self::AuditStream>, Status> {
+        let dataset = request.into_inner().dataset;
+        let mut world = self.world();
+        world.audits.push(dataset.clone());
+        if world.audits_fail {
+            return Err(Status::unavailable("no warehouse"));
+        }
+        let differences = world.differences.get(&dataset).copied().unwrap_or(0);
+        let summary = AuditSummary { sessions: 3, differences, explained: 1 };
+        let event = Some(audit_response::Event::Summary(summary));
+        Ok(Response::new(tokio_stream::iter(vec![Ok(AuditResponse { event })])))
     }
 
     async fn migrate(&self, _request: Request<MigrateRequest>) -> Result<Response<MigrateResponse>, Status> {

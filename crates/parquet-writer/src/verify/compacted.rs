@@ -19,15 +19,19 @@ pub(super) async fn verify(pass: &mut Pass<'_>) -> Result<(), WriteError> {
         .collect();
     let total = months.len() as u64;
     for ((key, month), done) in months.into_iter().zip(1..) {
-        if key.ends_with(MANIFEST) {
-            manifest(pass, &key, month).await?;
-        } else if pass.lake().size(&key.replace(".parquet", MANIFEST)).await?.is_none() {
-            let detail = "a month without a manifest: the next compaction writes it".to_owned();
-            pass.found(finding(Problem::Orphan, &key, detail, Repair::None, None)).await?;
-        }
+        let outcome = if key.ends_with(MANIFEST) { manifest(pass, &key, month).await } else { file(pass, &key).await };
+        pass.go_on(outcome, Zone::Compacted, &key, None).await?;
         pass.progress(Zone::Compacted, done, total).await?;
     }
     Ok(())
+}
+
+async fn file(pass: &mut Pass<'_>, key: &str) -> Result<(), WriteError> {
+    if pass.lake().size(&key.replace(".parquet", MANIFEST)).await?.is_some() {
+        return Ok(());
+    }
+    let detail = "a month without a manifest: the next compaction writes it".to_owned();
+    pass.found(finding(Problem::Orphan, key, detail, Repair::None, None)).await
 }
 
 async fn manifest(pass: &mut Pass<'_>, key: &str, month: Month) -> Result<(), WriteError> {
@@ -41,7 +45,7 @@ async fn manifest(pass: &mut Pass<'_>, key: &str, month: Month) -> Result<(), Wr
         }
     };
     let named = &manifest.artifact;
-    let (problem, detail) = match pass.read(&named.key).await? {
+    let (problem, mut detail) = match pass.read(&named.key).await? {
         Some(read) if read.sha256 == named.sha256 => return Ok(()),
         Some(read) => {
             let length = read.bytes.len() as u64;
@@ -56,11 +60,23 @@ async fn manifest(pass: &mut Pass<'_>, key: &str, month: Month) -> Result<(), Wr
         let compactor = Compactor::new(pass.lake().clone(), pass.verifier.encoding);
         let of = (manifest.table, manifest.exchange);
         let made = compactor.compact(of, (month, month), &manifest.run_id).await?;
-        repair = if made.is_empty() { Repair::None } else { Repair::Restored };
+        repair = if made.months.is_empty() { Repair::None } else { Repair::Restored };
+        for fault in made.findings {
+            detail = format!("{detail}; not made again: {}: {}", fault.key, fault.detail);
+        }
     }
     pass.found(finding(problem, &named.key, detail, repair, moved_to)).await
 }
 
 fn finding(problem: Problem, key: &str, detail: String, repair: Repair, moved_to: Option<String>) -> Finding {
-    Finding { zone: Zone::Compacted, problem, key: key.to_owned(), detail, repair, moved_to, session: None }
+    Finding {
+        zone: Zone::Compacted,
+        problem,
+        key: key.to_owned(),
+        detail,
+        repair,
+        moved_to,
+        session: None,
+        remains: true,
+    }
 }

@@ -18,9 +18,13 @@ pub(super) async fn verify(pass: &mut Pass<'_>) -> Result<(), WriteError> {
         listed.iter().filter_map(|key| keys::curated(key)).filter(|session| pass.sweep.covers(session.date)).collect();
     let total = sessions.len() as u64;
     for (session, done) in sessions.into_iter().zip(1..) {
-        if examine(pass, session).await?.is_some() {
-            in_turn(pass, session).await?;
-        }
+        let outcome = match examine(pass, session).await {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => in_turn(pass, session).await,
+            Err(error) => Err(error),
+        };
+        let key = names::manifest(session.table, session.exchange, session.date);
+        pass.go_on(outcome, Zone::Curated, &key, Some(session.replay())).await?;
         pass.progress(Zone::Curated, done, total).await?;
     }
     Ok(())
@@ -121,5 +125,14 @@ async fn kept(pass: &Pass<'_>, session: Session, expected: Sha256) -> Result<Opt
 
 fn finding(session: Session, fault: Fault, repair: Repair, moved_to: Option<String>) -> Finding {
     let Fault { problem, key, detail, .. } = fault;
-    Finding { zone: Zone::Curated, problem, key, detail, repair, moved_to, session: Some(session.replay()) }
+    Finding {
+        zone: Zone::Curated,
+        problem,
+        key,
+        detail,
+        repair,
+        moved_to,
+        session: Some(session.replay()),
+        remains: true,
+    }
 }

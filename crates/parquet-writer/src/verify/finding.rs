@@ -68,6 +68,8 @@ pub enum Problem {
     Orphan,
     /// What names it cannot be read.
     UnreadableManifest,
+    /// The store does not give it out, or not let it be repaired.
+    Unreadable,
 }
 
 impl Problem {
@@ -80,6 +82,7 @@ impl Problem {
             Self::Short => "short",
             Self::Orphan => "orphan",
             Self::UnreadableManifest => "unreadable_manifest",
+            Self::Unreadable => "unreadable",
         }
     }
 
@@ -138,4 +141,6 @@ pub struct Finding {
     pub moved_to: Option<String>,
     /// What a replay has to run.
     pub session: Option<(Dataset, Exchange, TradeDate)>,
+    /// Whether the last look still found it: always, where nothing was repaired.
+    pub remains: bool,
 }

@@ -11,6 +11,12 @@ use super::{Finding, Pass, Problem, Repair, Zone};
 use crate::WriteError;
 use crate::manifest::Manifest;
 
+/// Where damaged files of a lake are, by the key they had.
+const SET_ASIDE: &str = "quarantine/damaged/";
+
+/// Where those of the history are.
+const DAMAGED: &str = "quarantine/damaged/history";
+
 /// Last bytes of every Parquet file.
 const PARQUET_END: &[u8] = b"PAR1";
 
@@ -30,11 +36,32 @@ pub(super) async fn verify(pass: &mut Pass<'_>) -> Result<(), WriteError> {
     let total = files.len() as u64;
     for ((key, (session, version, sha256)), done) in files.into_iter().zip(1..) {
         versions.entry(session).or_default().insert(version);
-        file(pass, &key, session, sha256).await?;
+        let outcome = file(pass, &key, session, sha256).await;
+        pass.go_on(outcome, Zone::History, &key, Some(session.replay())).await?;
         pass.progress(Zone::History, done, total).await?;
     }
-    for (session, kept) in versions {
-        gaps(pass, session, &kept).await?;
+    for (session, kept) in &versions {
+        let outcome = gaps(pass, *session, kept).await;
+        let Session { table, exchange, date } = *session;
+        pass.go_on(outcome, Zone::History, &names::manifest(table, exchange, date), Some(session.replay())).await?;
+    }
+    lost(pass, &versions).await
+}
+
+/// Names versions that were damaged and set aside and did not come back: nothing else would tell that they are lost.
+async fn lost(pass: &mut Pass<'_>, versions: &BTreeMap<Session, BTreeSet<u32>>) -> Result<(), WriteError> {
+    let mut named = BTreeSet::new();
+    for aside in pass.lake().list(DAMAGED).await? {
+        let original = aside.strip_prefix(SET_ASIDE).and_then(|key| key.rsplit_once('.')).map(|(key, _)| key);
+        let Some((key, (session, version, _))) = original.and_then(|key| Some((key, keys::history(key)?))) else {
+            continue;
+        };
+        let stands = versions.get(&session).is_some_and(|kept| kept.contains(&version));
+        if stands || !pass.sweep.covers(session.date) || !named.insert((session, version)) {
+            continue;
+        }
+        let detail = format!("it was damaged; what was found is in {aside}");
+        pass.found(finding(session, Problem::Missing, key.to_owned(), detail, Repair::None, None)).await?;
     }
     Ok(())
 }
@@ -102,5 +129,14 @@ fn finding(
     repair: Repair,
     moved_to: Option<String>,
 ) -> Finding {
-    Finding { zone: Zone::History, problem, key, detail, repair, moved_to, session: Some(session.replay()) }
+    Finding {
+        zone: Zone::History,
+        problem,
+        key,
+        detail,
+        repair,
+        moved_to,
+        session: Some(session.replay()),
+        remains: true,
+    }
 }

@@ -4,6 +4,9 @@
 //! earlier versions against the hash in their name, months against their manifest, staged artifacts against the parser's
 //! reports. What is damaged is
 //! moved aside and, where the same bytes can be made of a staged artifact, comes back; the rest is to be run again.
+//!
+//! After a repair everything is read once more, and only what that look no longer finds is called restored. An object that
+//! cannot be read is a finding as any other and keeps the sweep from nothing.
 
 mod compacted;
 mod curated;
@@ -12,10 +15,11 @@ mod history;
 mod keys;
 mod raw;
 mod rebuild;
+mod second_look;
 mod staged;
 
 use champion_lake::{Lake, LakeError};
-use champion_market_data::{Sha256, TradeDate};
+use champion_market_data::{Dataset, Exchange, Sha256, TradeDate};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
@@ -68,6 +72,8 @@ pub struct SweepSummary {
     pub findings: u64,
     /// Findings that are as they were again.
     pub restored: u64,
+    /// Findings that the last look still found.
+    pub remaining: u64,
 }
 
 /// Objects between two events of progress.
@@ -89,22 +95,31 @@ impl Verifier {
 
     /// Sweeps and sends what it sees; a receiver that has gone ends the sweep.
     ///
+    /// With `repair` the findings come at the end, after a second look that says which of them remain.
+    ///
     /// # Errors
-    /// [`WriteError`] when the lake cannot be read or written.
+    /// [`WriteError`] when the lake cannot be listed or the receiver has gone.
     pub async fn verify(&self, sweep: &Sweep, events: mpsc::Sender<SweepEvent>) -> Result<SweepSummary, WriteError> {
-        let mut pass = Pass { verifier: self, sweep, events, summary: SweepSummary::default() };
-        for zone in &sweep.zones {
-            match zone {
-                Zone::Raw => raw::verify(&mut pass).await?,
-                Zone::Curated => curated::verify(&mut pass).await?,
-                Zone::History => history::verify(&mut pass).await?,
-                Zone::Compacted => compacted::verify(&mut pass).await?,
-                Zone::Staged => staged::verify(&mut pass).await?,
+        let mut first = Pass::new(self, sweep, events.clone());
+        first.zones().await?;
+        let (mut summary, found) = (first.summary, first.held);
+        if !found.is_empty() {
+            let look = Sweep { repair: false, ..sweep.clone() };
+            let mut second = Pass::new(self, &look, events.clone());
+            second.holds = true;
+            second.zones().await?;
+            let findings = second_look::judged(found, second.held);
+            let count = |is: fn(&Finding) -> bool| findings.iter().filter(|finding| is(finding)).count() as u64;
+            summary.findings = findings.len() as u64;
+            summary.restored = count(|finding| finding.repair == Repair::Restored && !finding.remains);
+            summary.remaining = count(|finding| finding.remains);
+            for finding in findings {
+                events.send(SweepEvent::Finding(finding)).await.map_err(|_| WriteError::CallerGone)?;
             }
         }
-        let SweepSummary { objects, bytes, findings, restored } = pass.summary;
-        info!(objects, bytes, findings, restored, repair = sweep.repair, "lake verified");
-        Ok(pass.summary)
+        let SweepSummary { objects, bytes, findings, restored, remaining } = summary;
+        info!(objects, bytes, findings, restored, remaining, repair = sweep.repair, "lake verified");
+        Ok(summary)
     }
 }
 
@@ -114,6 +129,9 @@ struct Pass<'a> {
     sweep: &'a Sweep,
     events: mpsc::Sender<SweepEvent>,
     summary: SweepSummary,
+    /// Whether findings wait for what a second look says of them.
+    holds: bool,
+    held: Vec<Finding>,
 }
 
 /// Bytes as they were read.
@@ -122,7 +140,43 @@ struct Read {
     sha256: Sha256,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    fn new(verifier: &'a Verifier, sweep: &'a Sweep, events: mpsc::Sender<SweepEvent>) -> Self {
+        let summary = SweepSummary::default();
+        Self { verifier, sweep, events, summary, holds: sweep.repair, held: Vec::new() }
+    }
+
+    async fn zones(&mut self) -> Result<(), WriteError> {
+        for zone in &self.sweep.zones {
+            match zone {
+                Zone::Raw => raw::verify(self).await?,
+                Zone::Curated => curated::verify(self).await?,
+                Zone::History => history::verify(self).await?,
+                Zone::Compacted => compacted::verify(self).await?,
+                Zone::Staged => staged::verify(self).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a finding of what could not be done with one object, and goes on with the others.
+    async fn go_on(
+        &mut self,
+        outcome: Result<(), WriteError>,
+        zone: Zone,
+        key: &str,
+        session: Option<(Dataset, Exchange, TradeDate)>,
+    ) -> Result<(), WriteError> {
+        let error = match outcome {
+            Ok(()) => return Ok(()),
+            Err(WriteError::CallerGone) => return Err(WriteError::CallerGone),
+            Err(error) => error,
+        };
+        let (problem, key, detail) = (Problem::Unreadable, key.to_owned(), error.to_string());
+        self.found(Finding { zone, problem, key, detail, repair: Repair::None, moved_to: None, session, remains: true })
+            .await
+    }
+
     fn lake(&self) -> &Lake {
         &self.verifier.lake
     }
@@ -147,8 +201,12 @@ impl Pass<'_> {
     async fn found(&mut self, finding: Finding) -> Result<(), WriteError> {
         let Finding { zone, problem, key, detail, repair, .. } = &finding;
         warn!(%zone, %problem, key, detail, repair = repair.as_str(), "stored bytes are not as they should be");
+        if self.holds {
+            self.held.push(finding);
+            return Ok(());
+        }
         self.summary.findings += 1;
-        self.summary.restored += u64::from(finding.repair == Repair::Restored);
+        self.summary.remaining += 1;
         self.send(SweepEvent::Finding(finding)).await
     }
 

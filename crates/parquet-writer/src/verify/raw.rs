@@ -19,11 +19,9 @@ pub(super) async fn verify(pass: &mut Pass<'_>) -> Result<(), WriteError> {
         .collect();
     let total = files.len() as u64;
     for ((key, parsed), done) in files.iter().zip(1..) {
-        if parsed.is_facts {
-            facts(pass, key, parsed).await?
-        } else {
-            bytes(pass, key, parsed).await?
-        }
+        let outcome = if parsed.is_facts { facts(pass, key, parsed).await } else { bytes(pass, key, parsed).await };
+        let session = Some((parsed.dataset, parsed.exchange, parsed.date));
+        pass.go_on(outcome, Zone::Raw, key, session).await?;
         pass.progress(Zone::Raw, done, total).await?;
     }
     Ok(())
@@ -123,5 +121,6 @@ fn finding(
         repair: if pass.sweep.repair { Repair::NeedsReplay } else { Repair::None },
         moved_to,
         session: Some((parsed.dataset, parsed.exchange, parsed.date)),
+        remains: true,
     }
 }

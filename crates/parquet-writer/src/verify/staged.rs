@@ -28,7 +28,8 @@ pub(super) async fn verify(pass: &mut Pass<'_>) -> Result<(), WriteError> {
     let reports: Vec<String> = listed.into_iter().filter(|key| key.ends_with(".json")).filter(in_range).collect();
     let total = reports.len() as u64;
     for (key, done) in reports.iter().zip(1..) {
-        report(pass, key).await?;
+        let outcome = report(pass, key).await;
+        pass.go_on(outcome, Zone::Staged, key, None).await?;
         pass.progress(Zone::Staged, done, total).await?;
     }
     Ok(())
@@ -66,5 +67,5 @@ fn finding(
     session: Option<(Dataset, Exchange, TradeDate)>,
 ) -> Finding {
     let repair = if pass.sweep.repair { Repair::NeedsReplay } else { Repair::None };
-    Finding { zone: Zone::Staged, problem, key: key.to_owned(), detail, repair, moved_to, session }
+    Finding { zone: Zone::Staged, problem, key: key.to_owned(), detail, repair, moved_to, session, remains: true }
 }

@@ -7,6 +7,7 @@ mod fencing;
 mod harness;
 mod power;
 mod rivals;
+mod second_look;
 mod serving;
 mod upkeep;
 mod writing;

@@ -91,14 +91,14 @@ async fn a_month_is_one_file_with_every_row_once_and_follows_a_correction() {
             published(world, day, 3).await;
         }
         let compactor = Compactor::new(world.lake.clone(), Encoding::new(1, 131_072).expect("valid settings"));
-        let done = compactor.compact(OF, (month, month), "r1").await.expect("compacted");
+        let done = compactor.compact(OF, (month, month), "r1").await.expect("compacted").months;
         assert_eq!((done.len(), done[0].sessions, done[0].artifact.rows, done[0].unchanged), (1, 3, 30, false));
         hashes.push(done[0].artifact.sha256);
     }
     assert_eq!(hashes[0], hashes[1], "the same sessions give the same bytes");
 
     let compactor = Compactor::new(one.lake.clone(), Encoding::new(1, 131_072).expect("valid settings"));
-    let again = compactor.compact(OF, (month, month), "r2").await.expect("compacted");
+    let again = compactor.compact(OF, (month, month), "r2").await.expect("compacted").months;
     assert!(again[0].unchanged);
     let parquet = one.lake.get_verified(&again[0].artifact).await.expect("whole");
     let reader = ParquetRecordBatchReaderBuilder::try_new(parquet).expect("parquet");
@@ -110,7 +110,7 @@ async fn a_month_is_one_file_with_every_row_once_and_follows_a_correction() {
     assert!(zones.iter().all(|key| !key.contains("compacted")), "no glob of curated/ sees a month");
 
     published(&one, "2025-02-04", 4).await;
-    let corrected = compactor.compact(OF, (month, month), "r3").await.expect("compacted");
+    let corrected = compactor.compact(OF, (month, month), "r3").await.expect("compacted").months;
     assert!(!corrected[0].unchanged && corrected[0].artifact.sha256 != hashes[0]);
     let manifest = one.lake.get(&again[0].artifact.key.replace(".parquet", ".manifest.json")).await.expect("readable");
     let manifest: MonthManifest = serde_json::from_slice(&manifest.expect("there")).expect("a manifest");
@@ -119,6 +119,7 @@ async fn a_month_is_one_file_with_every_row_once_and_follows_a_correction() {
     let all = compactor
         .compact(OF, ("2024-12".parse().expect("a month"), "2025-04".parse().expect("a month")), "r4")
         .await
-        .expect("compacted");
+        .expect("compacted")
+        .months;
     assert_eq!(all.iter().map(|month| month.month.to_string()).collect::<Vec<_>>(), ["2025-01", "2025-02", "2025-03"]);
 }

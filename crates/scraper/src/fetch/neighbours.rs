@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use champion_lake::LakeError;
 use champion_market_data::{Dataset, Report, Sha256};
 use tracing::warn;
 
@@ -26,7 +25,14 @@ impl Fetcher {
     ) -> Result<Option<Judgement>, FetchError> {
         let FetchRequest { dataset, exchange, trade_date, .. } = *request;
         let Some(previous) = self.previous(request).await? else { return Ok(None) };
-        let Some(before) = self.store.bytes(&previous).await? else { return Ok(None) };
+        let before = match self.store.bytes(&previous).await {
+            Ok(Some(before)) => before,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                warn!(key = previous.artifact.key, %error, "the session before cannot be read and is not compared with");
+                return Ok(None);
+            }
+        };
         let (new, day, lately) = (fetched.answer.body.clone(), previous.trade_date, Arc::clone(&self.lately));
         let compare = move || {
             let rows = |bytes: &[u8], date| lately.rows(Sha256::of(bytes), || Rows::of(bytes, dataset, exchange, date));
@@ -84,11 +90,13 @@ impl Fetcher {
                 continue;
             }
             match self.store.latest(exchange, dataset, day).await {
+                Ok(Some(facts)) => return Ok(Some(facts)),
                 Ok(None) => {}
-                Ok(facts) => return Ok(facts),
-                // One bad day holds up no other.
-                Err(error @ LakeError::Unbelievable { .. }) => warn!(%error, "previous session not compared"),
-                Err(error) => return Err(error.into()),
+                // Another session's bad object is that session's trouble: this one is fetched without the comparison.
+                Err(error) => {
+                    warn!(%dataset, trade_date = %day, %error, "the session before cannot be read and is not compared with");
+                    return Ok(None);
+                }
             }
         }
         Ok(None)
