@@ -30,6 +30,7 @@ LAST_DATE = newest("champion_last_trade_date_seconds", "dataset", DATASET)
 DUE_DATE = newest("champion_due_trade_date_seconds", "dataset", DATASET)
 IS_IN = f"{LAST_DATE} >= bool {DUE_DATE}"
 GAPS = newest("champion_gap_sessions", "dataset", DATASET)
+DIFFERENCES = newest("champion_audit_differences", "dataset", DATASET)
 FIRING = 'alertstate="firing"'
 IN_FLIGHT = newest("champion_runs_in_progress", "flow_name", 'flow_name=~"${dataset}_etl"')
 
@@ -141,6 +142,7 @@ def _late() -> dict[str, object]:
             Column("newest session", f"{LAST_DATE} * 1000", "time:YYYY-MM-DD", mappings=NO_DATE),
             Column("due by now", f"{DUE_DATE} * 1000", "time:YYYY-MM-DD", mappings=NO_DATE),
             Column("gaps", GAPS, decimals=0, thresholds=NONE_WANTED, paint="text"),
+            Column("differences", DIFFERENCES, decimals=0, thresholds=NONE_WANTED, paint="text"),
             Column(
                 "last came in",
                 age("champion_last_success_timestamp_seconds", "dataset", DATASET),
@@ -149,7 +151,7 @@ def _late() -> dict[str, object]:
                 mappings=NEVER,
             ),
         ],
-        alerts=["DataNotInByItsHour", "SessionGap"],
+        alerts=["DataNotInByItsHour", "SessionGap", "AuditFoundDifferences", "AuditNotRun"],
     )
 
 
