@@ -99,9 +99,10 @@ fn promise_20_refused_rows_are_listed_shown_and_replayed_by_the_operator() {
     assert_eq!((&shown["lines"][0]["line_no"], &shown["lines"][0]["code"]), (&json!(0), &json!("too_many_bad_rows")));
     assert!(shown["lines"].as_array().is_some_and(|lines| lines.len() > 100), "the rows that speak against it");
 
-    // The same decoder says the same: nothing changes, and nothing is loaded twice.
+    // The same decoder says the same: nothing changes, nothing is loaded twice, and what is still set aside is said.
     let before = rows(&stack);
-    stack.champion(&["quarantine", "replay", &hash[..10]]).expect_code(0);
+    let replayed = stack.champion(&["quarantine", "replay", &hash[..10]]).expect_code(3);
+    assert!(replayed.stdout.contains("3 of the file's lines are still set aside"), "{}", replayed.stdout);
     assert_eq!((rows(&stack), versions(&stack)), (before, vec![1]));
     let again = stack.champion(&["quarantine", "list", "--json"]).expect_code(0).json();
     assert_eq!(again, listed);

@@ -211,7 +211,7 @@ impl Compactor {
             Ok(_) => Ok(Some(manifest.artifact)),
             Err(error) => match error.kind() {
                 LakeErrorKind::NotFound | LakeErrorKind::Corrupt => Ok(None),
-                LakeErrorKind::Invalid | LakeErrorKind::Unavailable => Err(error.into()),
+                LakeErrorKind::Invalid | LakeErrorKind::Unavailable | LakeErrorKind::Superseded => Err(error.into()),
             },
         }
     }
