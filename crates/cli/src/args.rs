@@ -1,9 +1,13 @@
 //! The command line.
 
+mod form;
+
 use std::path::PathBuf;
 
 use champion_market_data::{Dataset, Exchange, Table, TradeDate};
 use clap::{Args, Parser, Subcommand};
+
+pub use form::{Export, Form};
 
 use crate::as_of::Instant;
 use crate::audit::AuditArguments;
@@ -228,38 +232,6 @@ pub enum Command {
         #[arg(long, env = "CHAMPION_LOADER_URL", value_name = "URL")]
         loader: Option<String>,
     },
-}
-
-/// Whether an answer goes into a spreadsheet.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Export {
-    /// Answer in CSV, for spreadsheets; no cell is a formula
-    #[arg(long, conflicts_with = "json")]
-    pub csv: bool,
-}
-
-/// In which form the warehouse answers.
-#[derive(Debug, Clone, Args)]
-pub struct Form {
-    /// A format of ClickHouse in place of the table, such as CSVWithNames or JSONEachRow
-    #[arg(long, conflicts_with = "csv")]
-    pub format: Option<String>,
-    /// For spreadsheets, or as a table
-    #[command(flatten)]
-    pub export: Export,
-}
-
-impl Form {
-    /// Returns the form asked for; `json` is the option of all commands.
-    #[must_use]
-    pub fn chosen(self, json: bool) -> crate::query::Form {
-        match self.format {
-            Some(format) => crate::query::Form::Format(format),
-            None if self.export.csv => crate::query::Form::Csv,
-            None if json => crate::query::Form::Format("JSON".to_owned()),
-            None => crate::query::Form::Table,
-        }
-    }
 }
 
 /// How the work of a run is done.

@@ -112,31 +112,26 @@ pub(crate) static ISIN: Shape = Shape {
 pub(crate) static CODE: Shape =
     Shape { expected: "capital letters and digits", first: CAPITAL, others: CAPITAL, most: 8 };
 
+/// A line of print: names and remarks.
+const fn printed(most: usize) -> Shape {
+    Shape {
+        expected: "letters, digits and marks of print other than = < > | \\ ^ ~ { } `, a letter, digit, bracket or quote first",
+        first: characters(&[LETTERS, "(\"'#&*./"], true),
+        others: characters(&[LETTERS, PRINT], true),
+        most,
+    }
+}
+
 const PRINT: &str = " !\"#$%&'()*+,-./:;?@[]_";
 
 /// Names of instruments, cut after 30 characters by both exchanges: `2.5%GOLDBONDS2028SR-III`, `Bombay Dyeing & Mfg.Co.Ltd.`
-pub(crate) static NAME: Shape = Shape {
-    expected: "letters, digits and marks of print other than = < > | \\ ^ ~ { } `, a letter, digit, bracket or quote first",
-    first: characters(&[LETTERS, "(\"'#&*./"], true),
-    others: characters(&[LETTERS, PRINT], true),
-    most: 120,
-};
+pub(crate) static NAME: Shape = printed(120);
 
 /// Remarks and columns reserved for later, which no file has filled yet.
-pub(crate) static REMARK: Shape = Shape {
-    expected: "letters, digits and marks of print other than = < > | \\ ^ ~ { } `, a letter, digit, bracket or quote first",
-    first: characters(&[LETTERS, "(\"'#&*./"], true),
-    others: characters(&[LETTERS, PRINT], true),
-    most: 200,
-};
+pub(crate) static REMARK: Shape = printed(200);
 
 /// Names of companies in filings, up to 57 characters.
-pub(crate) static COMPANY: Shape = Shape {
-    expected: "letters, digits and marks of print other than = < > | \\ ^ ~ { } `, a letter, digit, bracket or quote first",
-    first: characters(&[LETTERS, "(\"'#&*./"], true),
-    others: characters(&[LETTERS, PRINT], true),
-    most: 200,
-};
+pub(crate) static COMPANY: Shape = printed(200);
 
 /// What a filing announces, up to 199 characters, kept with the blanks around it; some begin with `/` or `-`.
 pub(crate) static SUBJECT: Shape = Shape {
@@ -155,12 +150,7 @@ pub(crate) static BROADCAST_TIME: Shape = Shape {
 };
 
 /// Descriptions of holidays: `Diwali * Laxmi Pujan`, up to 47 characters.
-pub(crate) static HOLIDAY: Shape = Shape {
-    expected: "letters, digits and marks of print other than = < > | \\ ^ ~ { } `, a letter, digit, bracket or quote first",
-    first: characters(&[LETTERS, "(\"'#&*./"], true),
-    others: characters(&[LETTERS, PRINT], true),
-    most: 200,
-};
+pub(crate) static HOLIDAY: Shape = printed(200);
 
 impl Shape {
     /// Tells whether a value has the shape. An empty value has none.
@@ -183,7 +173,10 @@ impl Shape {
             if position == self.most || !set.contains(character) {
                 return Some(position);
             }
-            set = self.others;
+            // Blanks that may stand in front do not make room for what may not begin.
+            if character != ' ' {
+                set = self.others;
+            }
             length = position + 1;
         }
         (length == 0).then_some(0)
@@ -276,6 +269,7 @@ mod tests {
         for shape in [&NSE_SYMBOL, &UDIFF_SYMBOL, &SERIES, &ISIN, &CODE, &NAME, &REMARK, &COMPANY, &SUBJECT, &HOLIDAY] {
             for start in ['=', '+', '@', '\t', '\r', '\n'] {
                 assert!(!shape.fits(&format!("{start}A")), "{start:?} {}", shape.expected);
+                assert!(!shape.fits(&format!("  {start}A")), "blanks, {start:?} {}", shape.expected);
             }
             for control in (0..0x20_u8).chain([0x7f]) {
                 assert!(!shape.fits(&format!("A{}", char::from(control))), "{control}");
