@@ -1,6 +1,8 @@
 //! TLS between services: who is refused, and what a change of certificates does to calls.
 
 #[cfg(test)]
+mod identities;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod rotation;

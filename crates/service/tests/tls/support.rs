@@ -7,7 +7,7 @@ use std::path::Path;
 use champion_service::channel::{ChannelOptions, ServiceChannel, connect_lazy};
 use champion_service::{ClientTlsConfig, Listeners, Server, ServerConfig, ServerTlsConfig, Shutdown, TlsFiles};
 use champion_telemetry::Registry;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SerialNumber, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType, SerialNumber, date_time_ymd};
 use tempfile::TempDir;
 use tonic::Status;
 use tonic_health::pb::HealthCheckRequest;
@@ -39,7 +39,13 @@ impl Authority {
 
     /// Writes a new pair and the authority's own certificate to the folder.
     pub(crate) fn issue(&self, folder: &Path, says: &Says) -> TlsFiles {
-        let mut params = CertificateParams::new(vec![says.name.to_owned()]).unwrap();
+        self.issue_names(folder, vec![SanType::DnsName(says.name.try_into().unwrap())], says)
+    }
+
+    /// Writes a new pair that bears other names.
+    pub(crate) fn issue_names(&self, folder: &Path, names: Vec<SanType>, says: &Says) -> TlsFiles {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = names;
         params.not_before = date_time_ymd(says.years.0, 1, 1);
         params.not_after = date_time_ymd(says.years.1, 1, 1);
         params.serial_number = Some(SerialNumber::from(says.serial));
