@@ -2,6 +2,7 @@
 
 use champion_clickhouse_loader::{Config, Run, SPEC, run};
 use champion_lake::{Candidate, Look, ORCHESTRATOR};
+use champion_proto::artifact::v1::Reference;
 use champion_proto::loader::v1::loader_service_client::LoaderServiceClient;
 use champion_proto::loader::v1::{LoadRequest, MigrateRequest, ReconcileRequest};
 use champion_service::{Listeners, ServerConfig, Shutdown};
@@ -86,7 +87,7 @@ async fn promise_47_for_a_superseded_orchestrator_nothing_is_loaded() {
 }
 
 #[tokio::test]
-async fn the_service_starts_without_a_warehouse_and_says_unavailable_within_the_callers_deadline() {
+async fn promise_40_the_service_starts_without_a_warehouse_says_unavailable_in_time_and_takes_no_key_of_another_zone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     // Port 1 is reserved and nobody listens on it.
     let config = default_config(folder.path(), "http://127.0.0.1:1", "champion");
@@ -101,6 +102,24 @@ async fn the_service_starts_without_a_warehouse_and_says_unavailable_within_the_
     request.set_timeout(std::time::Duration::from_secs(20));
     let status = client.load(request).await.expect_err("nobody answers");
     assert_eq!(status.code(), Code::Unavailable, "{status}");
+    let sha256 = champion_market_data::Sha256::of(b"x").to_string();
+    let curated = "curated/equity_delivery/exchange=nse/year=2025/month=02/2025-02-24.parquet";
+    for (key, in_curated) in [
+        (format!("raw/nse/full_bhavcopy/2025-02-24/{sha256}.csv"), true),
+        (format!("staged/equity_delivery/nse/2025-02-24/{sha256}-d1.arrow"), true),
+        (format!("history/equity_delivery/exchange=nse/2025-02-24/v1-{sha256}.parquet"), true),
+        (curated.replace("month=02", "month=03"), true),
+        (curated.replace("curated", "compacted"), true),
+        (format!("quarantine/damaged/{curated}.{sha256}"), true),
+        (curated.to_owned(), false),
+        (format!("quarantine/raw/full_bhavcopy/nse/2025-02-24/{sha256}.csv"), false),
+    ] {
+        let reference = Reference { key: key.clone(), sha256: sha256.clone() };
+        let mut request = LoadRequest::default();
+        if in_curated { &mut request.curated } else { &mut request.quarantine }.push(reference);
+        let status = client.load(request).await.expect_err("a key of another kind");
+        assert_eq!(status.code(), Code::InvalidArgument, "{key}: {status}");
+    }
     let metrics = TextEncoder::new().encode_to_string(&registry.gather()).expect("text");
     for line in [
         "nse_pipeline_clickhouse_load_success_total{table=\"equity_delivery\"} 0",

@@ -12,7 +12,7 @@ use tonic::Code;
 use tonic::transport::Endpoint;
 
 #[tokio::test]
-async fn the_service_starts_with_its_default_file_names_a_wrong_field_and_stops() {
+async fn promise_40_the_service_starts_with_its_default_file_takes_no_key_but_a_staged_one_and_stops() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut config: Config = champion_service::config::load(&SPEC, None).expect("the default file holds every key");
     config.server = ServerConfig::default();
@@ -26,10 +26,22 @@ async fn the_service_starts_with_its_default_file_names_a_wrong_field_and_stops(
     let mut client = WriterServiceClient::new(channel);
     let empty = client.write(WriteRequest::default()).await.expect("nothing to do").into_inner();
     assert!(empty.written.is_empty());
-    let request = WriteRequest { run_id: "r1".to_owned(), staged_keys: vec!["raw/x".to_owned()], fencing_token: 0 };
-    let status = client.write(request).await.expect_err("no key of a staged table");
-    assert_eq!(status.code(), Code::InvalidArgument);
-    assert!(status.message().starts_with("field staged_keys is invalid: expected staged/<table>/"), "{status}");
+    let sha = champion_market_data::Sha256::of(b"x");
+    for key in [
+        String::new(),
+        "nonsense".to_owned(),
+        format!("raw/nse/full_bhavcopy/2025-02-24/{sha}.csv"),
+        format!("quarantine/full_bhavcopy/nse/2025-02-24/{sha}-d1.jsonl"),
+        "curated/equity_delivery/exchange=nse/year=2025/month=02/2025-02-24.parquet".to_owned(),
+        format!("staged/full_bhavcopy.report/nse/2025-02-24/{sha}-d1.json"),
+        format!("staged/full_bhavcopy/nse/2025-02-24/{sha}-d1.arrow"),
+        format!("staged/equity_delivery/nse/../nse/2025-02-24/{sha}-d1.arrow"),
+    ] {
+        let request = WriteRequest { staged_keys: vec![key.clone()], ..WriteRequest::default() };
+        let status = client.write(request).await.expect_err("no key of a staged table");
+        assert_eq!(status.code(), Code::InvalidArgument, "{key}");
+        assert!(status.message().starts_with("field staged_keys is "), "{status}");
+    }
     let metrics = TextEncoder::new().encode_to_string(&registry.gather()).expect("text");
     for name in ["success", "failed"] {
         let line = format!("nse_pipeline_parquet_write_{name}_total{{table=\"corporate_actions\"}} 0");
