@@ -1,6 +1,7 @@
 //! The command line.
 
 mod form;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use champion_market_data::{Dataset, Exchange, Table, TradeDate};
 use clap::{Args, Parser, Subcommand};
 
 pub use form::{Export, Form};
+pub use verify::{VerifyArguments, ZoneChoice};
 
 use crate::as_of::Instant;
 use crate::audit::AuditArguments;
@@ -290,55 +292,6 @@ pub enum SourcesAction {
         /// nse_archive or nse_api
         source: String,
     },
-}
-
-/// Options of `champion verify`.
-#[derive(Debug, Args)]
-pub struct VerifyArguments {
-    /// First trade date
-    #[arg(long)]
-    pub from: Option<TradeDate>,
-    /// Last trade date, included
-    #[arg(long)]
-    pub to: Option<TradeDate>,
-    /// Only these zones; by default all but staged
-    #[arg(long, value_enum)]
-    pub zone: Vec<ZoneChoice>,
-    /// Move damage aside and restore what can be restored
-    #[arg(long)]
-    pub repair: bool,
-    /// URL of the parquet-writer; by default the one of the stack
-    #[arg(long, env = "CHAMPION_WRITER_URL", value_name = "URL")]
-    pub writer: Option<String>,
-}
-
-/// A zone of the lake that can be verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum ZoneChoice {
-    /// The exact bytes received.
-    Raw,
-    /// Published Parquet.
-    Curated,
-    /// Earlier versions.
-    History,
-    /// Months.
-    Compacted,
-    /// Tables between parser and writer.
-    Staged,
-}
-
-impl ZoneChoice {
-    /// Returns its name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Curated => "curated",
-            Self::History => "history",
-            Self::Compacted => "compacted",
-            Self::Staged => "staged",
-        }
-    }
 }
 
 /// Options of `champion compact`.

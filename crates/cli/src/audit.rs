@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::args::Place;
 use crate::bar::Bar;
 use crate::exit::Exit;
-use crate::render::{count, harmless, short_key, table};
+use crate::render::{complain, count, harmless, say, say_json, short_key, table};
 
 /// Differences a person takes in at once; `--json` has them all.
 const MOST_SHOWN: usize = 100;
@@ -42,20 +42,19 @@ pub(crate) struct Audit {
 ///
 /// # Errors
 /// Fails when the loader cannot be reached, or lake or warehouse cannot be read.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) async fn run(place: &Place, arguments: AuditArguments) -> anyhow::Result<Exit> {
     let AuditArguments { from, to, dataset, loader } = arguments;
     if let (Some(from), Some(to)) = (from, to)
         && from > to
     {
-        eprintln!("champion: --from {from} is after --to {to}");
+        complain(format!("champion: --from {from} is after --to {to}"));
         return Ok(Exit::Usage);
     }
     let audit = look(place, loader, dataset, (from, to)).await?;
     if place.json {
-        println!("{}", json(&audit));
+        say_json(json(&audit));
     } else {
-        println!("{}", words(&audit));
+        say(words(&audit));
     }
     Ok(exit(&audit))
 }

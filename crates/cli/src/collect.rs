@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::args::Place;
 use crate::exit::Exit;
-use crate::render::{count, harmless, short_key, size, table};
+use crate::render::{count, harmless, say, say_json, short_key, size, table};
 
 /// Failures a person takes in at once; `--json` has more.
 const MOST_SHOWN: usize = 100;
@@ -14,10 +14,13 @@ const MOST_SHOWN: usize = 100;
 ///
 /// # Errors
 /// Fails when the writer cannot be reached or the lake cannot be listed.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) async fn run(place: &Place, writer: Option<String>, dry_run: bool) -> anyhow::Result<Exit> {
     let answer = place.writer(writer)?.collect(CollectRequest { remove: !dry_run }).await?.into_inner();
-    println!("{}", if place.json { json(&answer).to_string() } else { words(&answer) });
+    if place.json {
+        say_json(json(&answer));
+    } else {
+        say(words(&answer));
+    }
     Ok(exit(&answer))
 }
 

@@ -5,13 +5,12 @@ use serde_json::json;
 
 use crate::args::{CompactArguments, Place};
 use crate::exit::Exit;
-use crate::render::{count, harmless, short_key, size, table};
+use crate::render::{count, harmless, say, say_json, short_key, size, table};
 
 /// Compacts the months of a range. A month that cannot be compacted is named and ends with its own code.
 ///
 /// # Errors
 /// Fails when the writer cannot be reached.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) async fn run(place: &Place, options: CompactArguments) -> anyhow::Result<Exit> {
     let CompactArguments { table: of, exchange, from, to, writer } = options;
     let request = CompactRequest {
@@ -27,17 +26,17 @@ pub(crate) async fn run(place: &Place, options: CompactArguments) -> anyhow::Res
         let months = months.iter().map(as_json).collect::<Vec<_>>();
         let finding = |CompactFinding { month, key, detail }: &CompactFinding| json!({"month": month, "key": key, "detail": detail});
         let findings = findings.iter().map(finding).collect::<Vec<_>>();
-        println!("{}", json!({"table": of.as_str(), "months": months, "findings": findings}));
+        say_json(json!({"table": of.as_str(), "months": months, "findings": findings}));
         return Ok(end);
     }
     let headers = ["month", "sessions", "rows", "bytes", "state", "key"];
-    println!("{}", table(&headers, &headers[1..4], months.iter().map(row).collect()));
+    say(table(&headers, &headers[1..4], months.iter().map(row).collect()));
     if !findings.is_empty() {
         let row = |CompactFinding { month, key, detail }: &CompactFinding| {
             vec![harmless(month), short_key(key), harmless(detail)]
         };
-        println!("{}", table(&["month not compacted", "key", "why"], &[], findings.iter().map(row).collect()));
-        println!("{} in the way; champion verify --repair", count(findings.len() as u64));
+        say(table(&["month not compacted", "key", "why"], &[], findings.iter().map(row).collect()));
+        say(format!("{} in the way; champion verify --repair", count(findings.len() as u64)));
     }
     Ok(end)
 }

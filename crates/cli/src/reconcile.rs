@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::args::Place;
 use crate::exit::Exit;
-use crate::render::{count, harmless, table};
+use crate::render::{complain, count, harmless, say, say_json, table};
 use crate::replay;
 use crate::run::Mode;
 
@@ -37,13 +37,12 @@ pub struct ReconcileArguments {
 ///
 /// # Errors
 /// Fails when the loader cannot be reached or cannot compare.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) async fn run(place: &Place, arguments: ReconcileArguments) -> anyhow::Result<Exit> {
     let ReconcileArguments { from, to, table, repair, loader } = arguments;
     if let (Some(from), Some(to)) = (from, to)
         && from > to
     {
-        eprintln!("champion: --from {from} is after --to {to}");
+        complain(format!("champion: --from {from} is after --to {to}"));
         return Ok(Exit::Usage);
     }
     let text = |date: Option<TradeDate>| date.map(|date| date.to_string()).unwrap_or_default();
@@ -65,9 +64,9 @@ pub(crate) async fn run(place: &Place, arguments: ReconcileArguments) -> anyhow:
         answer = after_replays(answer, place.patient_loader(loader)?.reconcile(again).await?.into_inner());
     }
     if place.json {
-        println!("{}", json(&answer));
+        say_json(json(&answer));
     } else {
-        println!("{}", words(&answer));
+        say(words(&answer));
     }
     Ok(exit(&answer))
 }

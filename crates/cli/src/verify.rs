@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::args::{Place, VerifyArguments};
 use crate::bar::Bar;
 use crate::exit::Exit;
-use crate::render::{count, harmless, short_key, size, table};
+use crate::render::{count, harmless, say, say_json, short_key, size, table};
 use crate::replay;
 use crate::run::Mode;
 
@@ -111,7 +111,6 @@ const fn exit(summary: &VerifySummary) -> Exit {
     if summary.remaining == 0 { Exit::Done } else { Exit::Incomplete }
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn as_json(findings: &[Finding], summary: &VerifySummary) {
     let findings: Vec<_> = findings
         .iter()
@@ -127,10 +126,9 @@ fn as_json(findings: &[Finding], summary: &VerifySummary) {
     let answer = json!({
         "objects": objects, "bytes": bytes, "restored": restored, "remaining": remaining, "findings": findings,
     });
-    println!("{answer}");
+    say_json(answer);
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn as_table(findings: &[Finding], summary: &VerifySummary, repair: bool) {
     if !findings.is_empty() {
         let row = |finding: &Finding| {
@@ -139,12 +137,12 @@ fn as_table(findings: &[Finding], summary: &VerifySummary, repair: bool) {
             vec![harmless(problem), short_key(key), harmless(repair), state.to_owned(), short_key(detail)]
         };
         let rows = findings.iter().take(MOST_SHOWN).map(row).collect();
-        println!("{}", table(&["problem", "key", "repair", "state", "detail"], &[], rows));
+        say(table(&["problem", "key", "repair", "state", "detail"], &[], rows));
     }
     if findings.len() > MOST_SHOWN {
-        println!("and {} more; --json has them all", count((findings.len() - MOST_SHOWN) as u64));
+        say(format!("and {} more; --json has them all", count((findings.len() - MOST_SHOWN) as u64)));
     }
-    println!("{}", last_line(summary, repair));
+    say(last_line(summary, repair));
 }
 
 fn last_line(summary: &VerifySummary, repair: bool) -> String {

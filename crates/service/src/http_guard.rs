@@ -160,7 +160,6 @@ impl IntoResponse for HttpRefusal {
 }
 
 /// Puts a guard before a router: a request it refuses reaches no handler.
-#[must_use]
 pub fn guarded(router: Router, guard: HttpGuard) -> Router {
     router.layer(from_fn_with_state(guard, admit))
 }
