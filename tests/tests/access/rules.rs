@@ -40,6 +40,7 @@ pub(crate) const METHODS: &[(&str, &str, &[Caller])] = &[
     ("parquet-writer", "champion.writer.v1.WriterService/Compact", &[Operator]),
     ("clickhouse-loader", "champion.loader.v1.LoaderService/Load", &[Orchestrator]),
     ("clickhouse-loader", "champion.loader.v1.LoaderService/Reconcile", &[Operator]),
+    ("clickhouse-loader", "champion.loader.v1.LoaderService/Audit", &[Orchestrator, Operator]),
     ("clickhouse-loader", "champion.loader.v1.LoaderService/Migrate", &[Operator]),
     ("orchestrator", "champion.orchestrator.v1.OrchestratorService/Run", &[Operator]),
     ("orchestrator", "champion.orchestrator.v1.OrchestratorService/Backfill", &[Operator]),
