@@ -52,14 +52,13 @@ impl Leadership {
             let records = Records::new(self.lake.clone(), self.journal.clone(), epoch.number);
             let beating = beat(lease, records.clone(), self.every(), superseded.clone(), ending.clone());
             let beating = tokio::spawn(beating);
-            let led = self.lead(epoch.clone(), records, &superseded, &stop, &mut first).await;
+            let led = self.lead(epoch, records, &superseded, &stop, &mut first).await;
             ending.cancel();
             let _ = beating.await;
             led?;
             if stop.is_cancelled() {
                 return Ok(());
             }
-            warn!(epoch = epoch.number, "superseded: another orchestrator leads, this one stands by");
         }
     }
 
@@ -124,7 +123,7 @@ impl Leadership {
             Ok(()) => {}
             Err(OfficeError::Journal(error)) => return Err(error.into()),
             Err(OfficeError::Record(RecordError::Superseded(_))) => {
-                self.office.leads_no_longer().await;
+                self.office.leads_no_longer(&epoch).await;
                 return Ok(());
             }
             // Runs can be driven all the same: what is not known of the lake is asked again.
@@ -136,7 +135,7 @@ impl Leadership {
         if resumed > 0 {
             info!(runs = resumed, "runs that were cut off go on");
         }
-        self.office.set_role(Role::Active(Tenure { epoch, runs: runs.clone(), records }));
+        self.office.set_role(Role::Active(Tenure { epoch: epoch.clone(), runs: runs.clone(), records }));
         if let Some(first) = first.take() {
             let _ = first.send(());
         }
@@ -150,7 +149,7 @@ impl Leadership {
                 runs.stopped(self.grace).await;
             }
             () = superseded.cancelled() => {
-                self.office.leads_no_longer().await;
+                self.office.leads_no_longer(&epoch).await;
                 tenure_stop.cancel();
                 // A step that is under way is another's now.
                 runs.abandoned().await;

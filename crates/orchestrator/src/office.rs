@@ -102,19 +102,17 @@ impl Office {
     }
 
     /// Notes that another orchestrator leads: from now on the journal follows the lake again.
-    pub(crate) async fn leads_no_longer(&self) {
+    pub(crate) async fn leads_no_longer(&self, epoch: &Epoch) {
+        warn!(epoch = epoch.number, "superseded: another orchestrator leads, this one stands by");
         self.set_role(Role::Standby(Standby::default()));
         let mut reader = self.shared.reader.lock().await;
         reader.leads = false;
         reader.seen = None;
     }
 
-    /// Returns the runs of a dataset and exchange that go on: here, or wherever the lake says.
+    /// Returns how many runs of a dataset and exchange go on, here or wherever the lake says; a run that is told as ended is none.
     pub(crate) async fn in_progress(&self, dataset: Dataset, exchange: Exchange) -> Result<u32, JournalError> {
-        match self.role() {
-            Role::Active(tenure) => Ok(tenure.runs.in_progress(dataset, exchange)),
-            Role::Standby(_) => self.shared.journal.running(dataset, exchange).await,
-        }
+        self.shared.journal.running(dataset, exchange).await
     }
 
     /// Brings the journal of a standby to what the lake says; the one of the orchestrator that leads is ahead of it.
