@@ -9,6 +9,7 @@ mod derive;
 mod fact;
 mod survey;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -68,10 +69,13 @@ struct Shared {
     lake: Lake,
     journal: Journal,
     epoch: u64,
-    waiting: Mutex<Vec<(Concluded, oneshot::Sender<Result<(), RecordError>>)>>,
+    waiting: Mutex<Vec<Waiting>>,
     /// Held by whoever writes.
     months: Arc<tokio::sync::Mutex<Months>>,
 }
+
+/// Days that wait for the next write, and whom to tell.
+type Waiting = (Concluded, oneshot::Sender<Result<(), RecordError>>);
 
 /// What this process knows of the months it has written.
 #[derive(Debug, Default)]
@@ -260,28 +264,29 @@ impl Shared {
 
     /// Returns a month as the lake has it.
     async fn known<'a>(&self, months: &'a mut Months, month: Month) -> Result<&'a mut Written, LakeError> {
-        if !months.known.contains_key(&month) {
-            let mut keys = self.lake.list(&month.to_string()).await?;
-            keys.retain(|key| version_of(key).is_some());
-            let mut fact = None;
-            while let (Some(key), None) = (keys.last(), &fact) {
-                let bytes = self.lake.get(key).await?.unwrap_or_default();
-                match serde_json::from_slice::<MonthFact>(&bytes) {
-                    Ok(found) => fact = Some(found),
-                    Err(reason) => {
-                        let aside = self.lake.set_aside(key).await?.unwrap_or_default();
-                        error!(key, %reason, aside, "the ends of a month's days cannot be read: set aside, made anew from the journal");
-                        keys.pop();
-                        fact = Some(self.from_journal(month).await);
-                    }
+        let entry = match months.known.entry(month) {
+            Entry::Occupied(known) => return Ok(known.into_mut()),
+            Entry::Vacant(entry) => entry,
+        };
+        let mut keys = self.lake.list(&month.to_string()).await?;
+        keys.retain(|key| version_of(key).is_some());
+        let mut fact = None;
+        while let (Some(key), None) = (keys.last(), &fact) {
+            let bytes = self.lake.get(key).await?.unwrap_or_default();
+            match serde_json::from_slice::<MonthFact>(&bytes) {
+                Ok(found) => fact = Some(found),
+                Err(reason) => {
+                    let aside = self.lake.set_aside(key).await?.unwrap_or_default();
+                    error!(key, %reason, aside, "the ends of a month's days cannot be read: set aside, made anew from the journal");
+                    keys.pop();
+                    fact = Some(self.month_in_journal(month).await);
                 }
             }
-            months.known.insert(month, Written { keys, fact: fact.unwrap_or_default() });
         }
-        Ok(months.known.entry(month).or_default())
+        Ok(entry.insert(Written { keys, fact: fact.unwrap_or_default() }))
     }
 
-    async fn from_journal(&self, month: Month) -> MonthFact {
+    async fn month_in_journal(&self, month: Month) -> MonthFact {
         match self.journal.month(month).await {
             Ok(days) => MonthFact { days },
             Err(error) => {

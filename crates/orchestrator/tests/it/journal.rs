@@ -10,32 +10,36 @@ use crate::interruptions::spawn_on;
 use crate::peers::Peers;
 
 async fn full(orchestrator: &Running) -> DatasetStatus {
-    let status = orchestrator.client().await.get_status(GetStatusRequest {}).await.unwrap().into_inner();
-    status.datasets.into_iter().find(|dataset| dataset.dataset == "full_bhavcopy").unwrap()
+    let status =
+        orchestrator.client().await.get_status(GetStatusRequest {}).await.expect("a file of ours").into_inner();
+    status.datasets.into_iter().find(|dataset| dataset.dataset == "full_bhavcopy").expect("a file of ours")
 }
 
 /// What happens to the file.
-const DAMAGES: [(&str, fn(&Path)); 5] = [
+type Damage = (&'static str, fn(&Path));
+
+const DAMAGES: [Damage; 5] = [
     ("garbage", |path| {
-        std::fs::write(path, "this is no journal, and long enough to be seen as none".repeat(100)).unwrap()
+        std::fs::write(path, "this is no journal, and long enough to be seen as none".repeat(100))
+            .expect("a file of ours")
     }),
     ("truncated", |path| {
-        let bytes = std::fs::read(path).unwrap();
-        std::fs::write(path, &bytes[..bytes.len() / 2 + 100]).unwrap();
+        let bytes = std::fs::read(path).expect("a file of ours");
+        std::fs::write(path, &bytes[..bytes.len() / 2 + 100]).expect("a file of ours");
     }),
     ("overwritten in the middle", |path| {
-        let mut bytes = std::fs::read(path).unwrap();
+        let mut bytes = std::fs::read(path).expect("a file of ours");
         bytes[4_096..].fill(0xa5);
-        std::fs::write(path, bytes).unwrap();
+        std::fs::write(path, bytes).expect("a file of ours");
     }),
     ("other tables", |path| {
-        std::fs::remove_file(path).unwrap();
-        let other = rusqlite::Connection::open(path).unwrap();
-        other.execute_batch("CREATE TABLE runs (id INTEGER); PRAGMA user_version = 3;").unwrap();
+        std::fs::remove_file(path).expect("a file of ours");
+        let other = rusqlite::Connection::open(path).expect("a file of ours");
+        other.execute_batch("CREATE TABLE runs (id INTEGER); PRAGMA user_version = 3;").expect("a file of ours");
     }),
     ("a word that is none", |path| {
-        let known = rusqlite::Connection::open(path).unwrap();
-        known.execute("UPDATE dataset_days SET state = 'fine'", []).unwrap();
+        let known = rusqlite::Connection::open(path).expect("a file of ours");
+        known.execute("UPDATE dataset_days SET state = 'fine'", []).expect("a file of ours");
     }),
 ];
 
