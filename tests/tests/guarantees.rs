@@ -52,6 +52,22 @@ const PROMISES: &[(u32, &str)] = &[
     (30, "Planted secrets and cookies appear in no log, metric, trace, error or file"),
     (31, "A backfill stopped anywhere goes on from its checkpoint and repeats at most the days in flight"),
     (32, "The gap report names each expected session with its state; there is no unknown success"),
+    (33, "A web page reaches no HTTP port of the platform; GET only reads, whatever the request says"),
+    (34, "A statement's memory is capped, no client lifts the cap, and the warehouse lives on"),
+    (35, "What `champion up` started ends with it, also after kill -9; the next start works, and no log is truncated"),
+    (36, "Text from outside has a shape: a value that breaks it is a refused row, and what was refused whole is listed"),
+    (37, "An export hands no spreadsheet a formula and no terminal a control sequence"),
+    (38, "Connections are bounded; without descriptors or threads left the admin port still answers"),
+    (39, "Each method is called by the identities that may; a plain port off loopback does not start"),
+    (40, "A stage takes version, time, exchange, table and counts from the lake, never from its caller"),
+    (41, "A time or version that cannot be is refused by name, and no correction is lost by it"),
+    (42, "What a repair says was looked at again: where nothing remains, the next look finds nothing"),
+    (43, "The audit names each difference between the newest observation, what is published and what is loaded"),
+    (44, "One object that cannot be read is a finding and holds up no other"),
+    (45, "Staged files, leftovers and lock files are collected by themselves, and no lock is lost by it"),
+    (46, "The journal lost, emptied or elsewhere: status, gaps and metrics are those of the undisturbed run"),
+    (47, "Of several orchestrators one is active; a take-over continues its runs, and a superseded one writes nothing"),
+    (48, "A damaged journal is named with its remedy, moved away and made anew, and costs no truth"),
 ];
 
 /// Promises without a test, with the reason.
