@@ -203,7 +203,7 @@ async fn promise_38_the_admin_port_answers_while_work_holds_every_thread() {
         use std::io::{Read, Write};
         let mut stream = std::net::TcpStream::connect(admin).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).map(|_| answer)
     });
