@@ -311,11 +311,18 @@ fn present(path: PathBuf) -> std::io::Result<Presence> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent)?;
     }
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => std::io::Error::from(std::io::ErrorKind::WouldBlock),
-        TryLockError::Error(error) => error,
-    })?;
+    let writable = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+    // Held for as long as the process lives: a handle for writing would keep the file system from being made read-only. A
+    // network file system locks no other.
+    let readable = File::open(&path)?;
+    let file = match readable.try_lock() {
+        Ok(()) => readable,
+        Err(TryLockError::WouldBlock) => return Err(std::io::ErrorKind::WouldBlock.into()),
+        Err(TryLockError::Error(_)) => {
+            writable.try_lock()?;
+            writable
+        }
+    };
     Ok(Presence { path, _file: file })
 }
 

@@ -208,6 +208,6 @@ async fn promise_38_the_admin_port_answers_while_work_holds_every_thread() {
         stream.read_to_string(&mut answer).map(|_| answer)
     });
     // The runtime of the server and of this test has one thread, and this holds it.
-    let answer = asking.join().unwrap();
-    assert!(answer.unwrap().starts_with("HTTP/1.1 200 "));
+    let answer = asking.join().unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
 }

@@ -132,8 +132,8 @@ async fn spans_go_when_they_are_old_also_from_tables_that_were_made_without_an_a
 
     // A change of the age is one, and the same again is none: it would read every part.
     let ages = async || {
-        let sql = "SELECT extract(engine_full, 'toIntervalDay\\((.*)\\) SETTINGS'), ifNull((SELECT count() FROM system.mutations WHERE \
-                   database = currentDatabase()), 0) FROM system.tables WHERE database = currentDatabase() AND name = 'otel_traces'";
+        let sql = "SELECT extract(engine_full, 'toIntervalDay\\((.*)\\) SETTINGS'), assumeNotNull((SELECT count() FROM system.mutations \
+                   WHERE database = currentDatabase())) FROM system.tables WHERE database = currentDatabase() AND name = 'otel_traces'";
         warehouse.client().query(sql).fetch_one::<(String, u64)>().await.expect("a valid query")
     };
     let (age, changes) = ages().await;
