@@ -55,7 +55,10 @@ const PROMISES: &[(u32, &str)] = &[
     (33, "A web page reaches no HTTP port of the platform; GET only reads, whatever the request says"),
     (34, "A statement's memory is capped, no client lifts the cap, and the warehouse lives on"),
     (35, "What `champion up` started ends with it, also after kill -9; the next start works, and no log is truncated"),
-    (36, "Text from outside has a shape: a value that breaks it is a refused row, and what was refused whole is listed"),
+    (
+        36,
+        "Text from outside has a shape: a value that breaks it is a refused row, and what was refused whole is listed",
+    ),
     (37, "An export hands no spreadsheet a formula and no terminal a control sequence"),
     (38, "Connections are bounded; without descriptors or threads left the admin port still answers"),
     (39, "Each method is called by the identities that may; a plain port off loopback does not start"),
