@@ -114,10 +114,13 @@ pub struct LimitsSection {
 }
 
 impl LimitsSection {
-    /// Returns how large an answer may be that is kept whole until it is sent: half of a statement's memory, because the
-    /// engine holds it twice while it grows.
-    pub(crate) const fn answer_bytes(&self) -> u64 {
-        (self.query_memory_mebibytes << 20) / 2
+    /// Returns how large an answer may be that is kept whole until it is sent, in bytes of its rows.
+    ///
+    /// The engine does not count an answer's text as memory, and holds it twice while it grows: half of a statement's memory,
+    /// and such answers on all connections together half of the engine's.
+    pub(crate) fn answer_bytes(&self, engine: &EngineSection) -> u64 {
+        let connections = u64::try_from(engine.connections).unwrap_or(u64::MAX).max(1);
+        (self.query_memory_mebibytes << 20).min((engine.memory_mebibytes << 20) / connections) / 2
     }
 }
 

@@ -82,8 +82,8 @@ pub async fn run(config: Config, bound: Bound, registry: Registry, shutdown: Shu
     let pool = Pool::start(&engine, config.engine.connections, config.engine.queue)?;
     let shared = Arc::new(Shared {
         engine: Arc::clone(&engine),
-        sessions: Sessions::new(config.limits.sessions, config.limits.answer_bytes()),
-        answer_bytes: config.limits.answer_bytes(),
+        sessions: Sessions::new(config.limits.sessions, config.limits.answer_bytes(&config.engine)),
+        answer_bytes: config.limits.answer_bytes(&config.engine),
         metrics,
         query_bytes: config.limits.query_bytes,
         decoded_bytes: config.limits.decoded_bytes,

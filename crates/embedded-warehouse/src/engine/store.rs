@@ -103,7 +103,7 @@ fn engine_xml(engine: &EngineSection, users: &Path) -> String {
 /// below the least value a client may set.
 fn users_xml(engine: &EngineSection, limits: &LimitsSection, external: bool) -> String {
     let seconds = limits.query_seconds;
-    let answer = limits.answer_bytes();
+    let answer = limits.answer_bytes(engine);
     let (one, all) = (limits.query_memory_mebibytes << 20, engine.memory_mebibytes << 20);
     let (grants, fixed) =
         if external { (String::new(), [].as_slice()) } else { (inward_grants(), FIXED_SETTINGS.as_slice()) };
