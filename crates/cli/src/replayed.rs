@@ -61,6 +61,8 @@ fn words(look: &Look) -> String {
 #[cfg(test)]
 mod tests {
     use champion_proto::loader::v1::AuditSummary;
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
     use super::*;
 
@@ -76,5 +78,16 @@ mod tests {
         assert_eq!(exit(&looked(0, 1), Exit::Done), Exit::Incomplete);
         assert_eq!(exit(&looked(0, 0), Exit::Failed), Exit::Failed);
         assert!(words(&looked(3, 0)).ends_with("3 of the file's lines are still set aside"));
+    }
+
+    proptest! {
+        #[test]
+        fn promise_42_whatever_a_replay_says_its_end_is_that_of_the_look_after_it(
+            lines in 0_u64..4, differences in 0_u64..4, ran in select(vec![Exit::Done, Exit::Failed, Exit::Incomplete]),
+        ) {
+            let ended = exit(&looked(lines, differences), ran);
+            let nothing_remains = lines == 0 && differences == 0;
+            prop_assert_eq!(ended == Exit::Done, nothing_remains && ran == Exit::Done);
+        }
     }
 }

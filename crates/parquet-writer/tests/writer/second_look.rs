@@ -10,9 +10,9 @@ use champion_market_data::artifact::keys;
 use champion_market_data::{Exchange, Table};
 use champion_parquet_writer::verify::{Finding, Problem, Repair, Sweep, SweepEvent, SweepSummary, Verifier, Zone};
 use champion_parquet_writer::{
-    CollectConfig, CollectMetrics, Collecting, Collector, Compactor, Encoding, Kind, Month, RetentionConfig,
+    CollectConfig, CollectMetrics, Collecting, Collection, Collector, Compactor, Encoding, Kind, Month, RetentionConfig,
 };
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use prometheus::Registry;
 use proptest::prelude::*;
 use tokio::sync::mpsc;
@@ -114,8 +114,8 @@ async fn apply(world: &World, damage: &Damage, old_manifest: &Bytes) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// For any damage: what a repair says remains is what the next look finds, and a compaction says a month is well
-    /// only if the next one finds nothing to do there.
+    /// For any damage: what a repair says remains is what the next look finds, a compaction says a month is well only if
+    /// the next one finds nothing to do there, and a collection leaves nothing but what it names.
     #[test]
     fn promise_42_whatever_was_damaged_a_repair_says_what_the_next_look_finds(damages in prop::collection::vec(damage(), 1..5)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -135,6 +135,12 @@ proptest! {
             let again = compactor.compact(OF, months(), "r3").await.expect("the lake can be listed");
             assert!(again.months.iter().all(|month| month.unchanged), "{damages:?}: {again:?}");
             assert_eq!((made.months.len(), &made.findings), (again.months.len(), &again.findings), "{damages:?}");
+            let retention = RetentionConfig { history_days: 1, ..RETENTION };
+            let collector = Collector::new(world.lake.clone(), retention, || Utc::now() + TimeDelta::days(60));
+            let collected = collector.collect(true).await.expect("the lake can be listed");
+            let left = collector.collect(false).await.expect("the lake can be listed");
+            let named = Collection { failures: collected.failures.clone(), ..Collection::default() };
+            assert_eq!(left, named, "{damages:?}: all that is left is what was named");
         });
     }
 }
